@@ -1,0 +1,1 @@
+"""GPU inference on EKS, every model version promoted by evidence."""
