@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class ServingError(Exception):
-    """Something a person can act on. The message says what, where, what was expected, what to do."""
+    """Something a person can act on: what is wrong, where, what was expected, what to do."""
 
     exit_code: ClassVar[int] = 1
 

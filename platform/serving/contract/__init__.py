@@ -1,0 +1,1 @@
+"""What a model promises and needs, and everything that follows from it alone."""
