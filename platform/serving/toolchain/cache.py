@@ -1,0 +1,121 @@
+"""Built programs outside the checkout: complete or not there, built once for all checkouts."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from serving.errors import ServingError
+from serving.toolchain.progress import Progress
+from serving.toolchain.recipe import CHECKOUT, Recipe, Workshop
+from serving.toolchain.tool import Tool
+
+RECORD = "built.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A complete build."""
+
+    folder: Path
+    origin: str
+    versions: dict[str, str]
+    built: datetime
+
+
+def home() -> Path:
+    named = os.environ.get("SERVING_CACHE")
+    if named:
+        return Path(named).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "serving"
+
+
+def find(recipe: Recipe) -> Entry | None:
+    folder = home() / recipe.name / recipe.key()
+    try:
+        record = json.loads((folder / RECORD).read_text())
+    except FileNotFoundError:
+        return None
+    return Entry(
+        folder=folder,
+        origin=record["origin"],
+        versions=record["versions"],
+        built=datetime.fromisoformat(record["built"]),
+    )
+
+
+def ensure(recipe: Recipe, progress: Progress, obtain: Callable[[str], Tool]) -> Entry:
+    entry = find(recipe)
+    if entry:
+        return entry
+    shelf = _writable(home() / recipe.name)
+    key = recipe.key()
+    with locked(shelf / f"{key}.lock", lambda: progress.waiting(recipe.name)):
+        entry = find(recipe)
+        if entry:
+            return entry
+        _sweep(shelf, key)
+        with progress.step(recipe.name, recipe.doing, recipe.usual) as done:
+            aside = shelf / f"{key}.part"
+            aside.mkdir()
+            log = log_file(recipe.name)
+            built = recipe.build(Workshop(recipe.name, aside, log, obtain))
+            record = {
+                "origin": built.origin,
+                "versions": built.versions,
+                "built": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            (aside / RECORD).write_text(json.dumps(record))
+            aside.rename(shelf / key)
+            done(", ".join(f"{name} {version}" for name, version in built.versions.items()))
+    return ensure(recipe, progress, obtain)
+
+
+def log_file(name: str) -> Path:
+    """A fresh one in the checkout, so that two checkouts do not write into one another's."""
+    log = CHECKOUT / ".make" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_bytes(b"")
+    return log
+
+
+@contextlib.contextmanager
+def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Held by one thread of one process; the kernel lets go of it when that process dies."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(shelf: Path, key: str) -> None:
+    """Remove what killed builds left: this key's (we hold its lock) and any nobody is at."""
+    for part in shelf.glob("*.part"):
+        if part.stem == key:
+            shutil.rmtree(part)
+            continue
+        with contextlib.suppress(BlockingIOError), part.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+    except OSError as error:
+        raise ServingError(
+            f"the cache {home()} cannot be written ({error.strerror}): make it yours, or name "
+            "another folder in SERVING_CACHE"
+        ) from error
+    return folder

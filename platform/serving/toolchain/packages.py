@@ -1,0 +1,85 @@
+"""Files from package indexes: Python wheels into folders, distribution packages without root."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from serving.errors import ServingError
+from serving.toolchain import interpreter
+from serving.toolchain.recipe import CHECKOUT, Workshop
+
+LOCKED = ("--require-hashes", "--only-binary", ":all:")
+
+
+def pinned(lock: str) -> str:
+    """The version in the lock file of a single package."""
+    found = re.search(r"==(\S+)", (CHECKOUT / lock).read_text())
+    if found is None:
+        raise ServingError(
+            f"{lock}: expected one package as `name==version`; `make lock` writes it"
+        )
+    return found[1]
+
+
+def unpack_wheel(shop: Workshop, lock: str, into: Path) -> None:
+    uv = shop.obtain("uv")
+    shop.run(
+        *uv.command("pip", "install", "--no-deps", *LOCKED),
+        *(
+            "--python",
+            interpreter.running().path,
+            "--target",
+            into,
+            "--requirement",
+            CHECKOUT / lock,
+        ),
+    )
+
+
+def make_environment(shop: Workshop, lock: str, python: str | Path, folder: Path) -> None:
+    """One that may be moved: the cache builds aside and renames."""
+    uv = shop.obtain("uv")
+    shop.run(*uv.command("venv", "--relocatable", "--python"), python, folder)
+    shop.run(
+        *uv.command("pip", "install", *LOCKED),
+        *("--python", folder / "bin" / "python", "--requirement", CHECKOUT / lock),
+    )
+
+
+def install_with_pip(shop: Workshop, lock: str, into: Path) -> None:
+    """For uv alone; a Python of a distribution may come without pip and without ensurepip."""
+    python: list[str | Path] = [interpreter.running().path]
+    search: dict[str, str] = {}
+    aside = shop.folder / "pip"
+    if importlib.util.find_spec("pip"):
+        python = [sys.executable]
+    elif importlib.util.find_spec("ensurepip"):
+        shop.run(*python, "-m", "venv", aside)
+        python = [aside / "bin" / "python"]
+    else:
+        unpack_debian(shop, "python3-pip-whl", aside)
+        search = {"PYTHONPATH": str(next(aside.glob("usr/share/python-wheels/pip-*.whl")))}
+    shop.run(
+        *(*python, "-m", "pip", "install", "--no-deps", *LOCKED),
+        *("--target", into, "--requirement", CHECKOUT / lock),
+        env=search,
+    )
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def unpack_debian(shop: Workshop, package: str, into: Path) -> None:
+    """Only the files: no root, no scripts run, no service started."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise ServingError(
+            f"{shop.name}: needs the distribution package {package}, and there is no apt-get here: "
+            "install it with this distribution's own tools, then repeat"
+        )
+    into.mkdir(parents=True, exist_ok=True)
+    shop.run("apt-get", "download", package, cwd=into)
+    archive = next(into.glob(f"{package}_*.deb"))
+    shop.run("dpkg-deb", "-x", archive, into)
+    archive.unlink()

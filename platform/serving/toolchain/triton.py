@@ -1,0 +1,94 @@
+"""Triton from its wheel, beside a Python environment for the models that its backend runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from serving.errors import ServingError
+from serving.toolchain import interpreter
+from serving.toolchain.command import StepFailed, child
+from serving.toolchain.interpreter import Interpreter
+from serving.toolchain.packages import make_environment, unpack_debian, unpack_wheel
+from serving.toolchain.recipe import Built, Workshop
+
+WHEEL = "locks/tritonserver.txt"
+MODELS = "locks/triton.txt"
+BACKENDS = Path("pytriton/tritonserver/backends")
+STUBS = Path("pytriton/tritonserver/python_backend_stubs")
+LIBRARIES = Path("nvidia_pytriton.libs")
+SERVER = Path("pytriton/tritonserver/bin/tritonserver")
+MANAGED = "3.12"
+START_SECONDS = 60
+
+PROBE = """\
+import numpy
+import onnxruntime
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        return []
+"""
+
+
+def machine() -> str:
+    return str(interpreter.embeddable() or f"uv's own Python {MANAGED}")
+
+
+def search_path(folder: Path) -> dict[str, str]:
+    """The backend embeds the first `python3` on PATH."""
+    return {"PATH": f"{folder / 'python' / 'bin'}:{os.environ.get('PATH', os.defpath)}"}
+
+
+def build(shop: Workshop) -> Built:
+    unpack_wheel(shop, WHEEL, shop.folder)
+    python = interpreter.embeddable()
+    make_environment(shop, MODELS, python.path if python else MANAGED, shop.folder / "python")
+    made = interpreter.describe(str(shop.folder / "python" / "bin" / "python"))
+    if made is None:
+        raise ServingError(f"{shop.name}: the Python made for it in {shop.folder} does not start")
+    stub = STUBS / made.minor / "triton_python_backend_stub"
+    shutil.copy(shop.folder / stub, shop.folder / BACKENDS / "python")
+    _give_library(shop, made)
+    return Built("package index", {"tritonserver": _probe(shop), "triton-python": made.dotted})
+
+
+def _give_library(shop: Workshop, python: Interpreter) -> None:
+    """The stub looks into the wheel's own library folder first, so no LD_LIBRARY_PATH is needed."""
+    place = shop.folder / LIBRARIES / python.library.name
+    if python.library.exists():
+        place.symlink_to(python.library)
+        return
+    aside = shop.folder / "debian"
+    unpack_debian(shop, f"libpython{python.minor}", aside)
+    shutil.copy(next(aside.rglob(python.library.name)), place)
+    shutil.rmtree(aside)
+
+
+def _probe(shop: Workshop) -> str:
+    """Load a Python model as a test of everything above; the server then prints its version."""
+    model = shop.folder / "probe" / "probe"
+    (model / "1").mkdir(parents=True)
+    (model / "config.pbtxt").write_text('name: "probe"\nbackend: "python"\n')
+    (model / "1" / "model.py").write_text(PROBE)
+    command = [
+        *(str(shop.folder / SERVER), f"--model-repository={model.parent}"),
+        f"--backend-directory={shop.folder / BACKENDS}",
+        *("--model-control-mode=explicit", "--load-model=probe"),
+        *("--allow-http=false", "--allow-grpc=false", "--allow-metrics=false"),
+    ]
+    log = model.parent.with_suffix(".log")
+    with log.open("wb") as output, child(command, output, search_path(shop.folder)) as server:
+        deadline = time.monotonic() + START_SECONDS
+        while server.poll() is None and time.monotonic() < deadline:
+            found = re.search(r"server_version\W+([\d.]+)", log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.1)
+    raise StepFailed(
+        shop.name, " ".join(command), "did not load a model", log.read_text(), shop.log
+    )
