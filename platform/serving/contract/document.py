@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+import yaml
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
-from serving.errors import InputError
+from serving.contract.problem import DocumentError, JsonPath, Position, Problem, dotted, show
 
-JsonPath: TypeAlias = tuple[str | int, ...]
-
-MAX_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 18
 MAX_DEPTH: Final = 32
 
+_TEXT_TAG: Final = "tag:yaml.org,2002:str"
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_NUMBER: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
 _YAML_1_1_BOOLEANS: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
-
-
-@dataclass(frozen=True, order=True)
-class Position:
-    """A place in a file; both figures count from 1."""
-
-    line: int = 1
-    column: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing wrong with one field: where, what, what was there, what belongs there."""
-
-    file: str
-    position: Position
-    field: str
-    what: str
-    got: str | None = None
-    expected: str | None = None
-    do: str | None = None
-
-    def __str__(self) -> str:
-        said = [
-            f"{self.file}:{self.position.line}:{self.position.column}: {self.field}: {self.what}"
-        ]
-        said += [f"got {self.got}"] if self.got is not None else []
-        said += [f"expected {self.expected}"] if self.expected is not None else []
-        said += [f"do: {self.do}"] if self.do is not None else []
-        return ", ".join(said)
-
-
-class DocumentError(InputError):
-    """Everything that is wrong with one document, in the order of its lines."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.position)))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +67,6 @@ class Document:
         return self.keys.get(path) or self.values.get(path) or Position()
 
 
-def dotted(path: JsonPath) -> str:
-    """`("steps", 2)` as `steps[2]`; the document itself as `(document)`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "(document)"
-
-
 def read(path: Path, *, name: str | None = None) -> Document:
     """Read and parse one file. Raises DocumentError."""
     file = name or str(path)
@@ -126,14 +84,11 @@ def read(path: Path, *, name: str | None = None) -> Document:
 def parse(raw: bytes, file: str) -> Document:
     """Parse YAML 1.2 with the core types only. Raises DocumentError."""
     text = _decode(raw, file)
-    try:
-        root = _compose(text, file)
-        if root is None:
-            raise _failed(file, "is empty", expected="a YAML mapping")
-        reader = _Reader(file)
-        data = reader.value(root, ())
-    except RecursionError:
-        raise _failed(file, "is nested too deep", expected=f"≤ {MAX_DEPTH} levels") from None
+    root = _compose(text, file)
+    if root is None:
+        raise _failed(file, "is empty", expected="a YAML mapping")
+    reader = _Reader(file)
+    data = reader.value(root, ())
     if reader.problems:
         raise DocumentError(reader.problems)
     return Document(file=file, data=data, values=reader.values, keys=reader.keys)
@@ -157,7 +112,7 @@ def _failed(
 
 def _decode(raw: bytes, file: str) -> str:
     if len(raw) > MAX_BYTES:
-        raise _failed(file, "is too large", got=f"> {MAX_BYTES} bytes", expected="≤ 1 MiB of YAML")
+        raise _failed(file, "is too large", expected=f"≤ {MAX_BYTES} bytes of YAML")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -178,27 +133,32 @@ def _decode(raw: bytes, file: str) -> str:
     return text
 
 
-def _compose(text: str, file: str) -> Node | None:
+def _compose(text: str, file: str) -> yaml.Node | None:
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if isinstance(event, AliasEvent):
-                raise _failed(
-                    file,
-                    "anchors and aliases are not taken",
-                    Position(event.start_mark.line + 1, event.start_mark.column + 1),
-                    do="write it out",
-                )
-        nodes: Node | None = YAML(typ="safe", pure=True).compose(text)
-        return nodes
-    except MarkedYAMLError as error:
+        _guard(text, file)
+        return yaml.compose(text, Loader=yaml.CBaseLoader)
+    except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(mark.line + 1, mark.column + 1) if mark else None
         what = " ".join(str(error.problem or error.context).split())
         raise _failed(file, f"is not YAML: {what}", at) from None
-    except (YAMLError, ValueError, AssertionError, AttributeError, TypeError, IndexError) as error:
-        # ruamel's scanner lets plain Python errors through on some malformed input
-        what = " ".join(str(error).split())[:200]
-        raise _failed(file, f"is not YAML: {what or type(error).__name__}") from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        got = f"character U+{int(error.character):04X}"
+        raise _failed(file, "is not text", Position(line, column), got=got) from None
+
+
+def _guard(text: str, file: str) -> None:
+    """Refuse aliases and deep nesting before the nodes are made: both can be used to exhaust."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        at = _position(event)
+        if depth > MAX_DEPTH:
+            raise _failed(file, "is nested too deep", at, expected=f"≤ {MAX_DEPTH} levels")
+        if isinstance(event, AliasEvent):
+            raise _failed(file, "anchors and aliases are not taken", at, do="write it out")
 
 
 class _Reader:
@@ -210,22 +170,19 @@ class _Reader:
         self.keys: dict[JsonPath, Position] = {}
         self.problems: list[Problem] = []
 
-    def value(self, node: Node, path: JsonPath) -> object:
+    def value(self, node: yaml.Node, path: JsonPath) -> object:
         self.values[path] = _position(node)
-        if len(path) > MAX_DEPTH:
-            self._wrong(node, path[:3], "is nested too deep", expected=f"≤ {MAX_DEPTH} levels")
-            return None
-        if isinstance(node, MappingNode):
+        if isinstance(node, yaml.MappingNode):
             return dict(self._entries(node, path))
-        if isinstance(node, SequenceNode):
+        if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        assert isinstance(node, ScalarNode)  # noqa: S101 - the only kind left
+        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - the only kind left
         return self._scalar(node, path)
 
-    def _entries(self, node: MappingNode, path: JsonPath) -> Iterator[tuple[str, object]]:
+    def _entries(self, node: yaml.MappingNode, path: JsonPath) -> Iterator[tuple[str, object]]:
         seen: dict[str, Position] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode):
+            if not isinstance(key_node, yaml.ScalarNode):
                 self._wrong(key_node, path, "a key must be plain text")
                 continue
             key = str(key_node.value)
@@ -242,10 +199,13 @@ class _Reader:
             self.keys[(*path, key)] = seen[key]
             yield key, self.value(value_node, (*path, key))
 
-    def _scalar(self, node: ScalarNode, path: JsonPath) -> object:
+    def _scalar(self, node: yaml.ScalarNode, path: JsonPath) -> object:
         text = str(node.value)
-        kind = str(node.tag).rpartition(":")[2]
-        if node.style is None and text.lower() in _YAML_1_1_BOOLEANS and kind == "str":
+        if node.tag != _TEXT_TAG:
+            self._wrong(node, path, f"the tag {node.tag} is not taken", do="write a plain value")
+        elif node.style:
+            return text
+        elif text.lower() in _YAML_1_1_BOOLEANS:
             self._wrong(
                 node,
                 path,
@@ -254,22 +214,29 @@ class _Reader:
                 expected="true, false or text in quotes",
                 do=f'write "{text}" if it is text',
             )
-            return None
-        try:
-            return _PLAIN[kind](text) if kind in _PLAIN else self._unknown(node, path)
-        except ValueError:
-            self._wrong(node, path, f"is not a plain {kind}", got=text[:40])
-            return None
-
-    def _unknown(self, node: ScalarNode, path: JsonPath) -> object:
-        if str(node.tag).endswith(":timestamp"):
-            return str(node.value)
-        self._wrong(node, path, f"the YAML tag {node.tag} is not taken", do="write a plain value")
+        else:
+            return self._plain(node, text, path)
         return None
+
+    def _plain(self, node: yaml.ScalarNode, text: str, path: JsonPath) -> object:
+        if text in _WORDS:
+            return _WORDS[text]
+        try:
+            if _INTEGER.fullmatch(text):
+                return int(text, 0 if text.startswith(("0x", "0o")) else 10)
+            if _NUMBER.fullmatch(text):
+                return _finite(float(text))
+        except ValueError:
+            self._wrong(node, path, "is no number to work with", got=show(text))
+            return None
+        if text.lower().lstrip("+-") in (".inf", ".nan"):
+            self._wrong(node, path, "is no number to work with", got=text)
+            return None
+        return text
 
     def _wrong(
         self,
-        node: Node,
+        node: yaml.Node,
         path: JsonPath,
         what: str,
         *,
@@ -290,39 +257,12 @@ class _Reader:
         )
 
 
-def _position(node: Node) -> Position:
-    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+def _position(place: yaml.Node | yaml.Event) -> Position:
+    mark = place.start_mark
+    return Position(mark.line + 1, mark.column + 1) if mark else Position()
 
 
-def _integer(text: str) -> int:
-    plain = text.replace("_", "")
-    if len(plain) > 40:
-        raise ValueError(text)
-    return int(plain, 0) if plain.lstrip("+-").startswith(("0x", "0o")) else int(plain)
-
-
-def _number(text: str) -> float:
-    number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+def _finite(number: float) -> float:
     if not math.isfinite(number):
-        raise ValueError(text)
+        raise ValueError
     return number
-
-
-_PLAIN: Final[Mapping[str, Callable[[str], object]]] = {
-    "str": str,
-    "int": _integer,
-    "float": _number,
-    "bool": lambda text: text.lower() == "true",
-    "null": lambda _: None,
-}
-
-
-def show(value: object) -> str:
-    """A value as it is shown in a problem: short, on one line."""
-    text = repr(value) if isinstance(value, str) else f"{value}"
-    text = " ".join(text.split())
-    if isinstance(value, Mapping):
-        text = "a mapping" if value else "an empty mapping"
-    elif isinstance(value, Sequence) and not isinstance(value, str) and len(text) > 60:
-        text = f"a list of {len(value)}"
-    return "nothing" if value is None else text if len(text) <= 60 else text[:57] + "…"

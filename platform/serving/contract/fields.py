@@ -86,26 +86,35 @@ Cpu: TypeAlias = Annotated[
 ]
 """Millicores; written `500m`, `2`, `1.5`."""
 
-Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+_NAME: Final = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
+_TRITON_NAME: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+_TENSOR_NAME: Final = r"^[A-Za-z_][\w./:-]{0,127}$"
+_DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
+_IMAGE: Final = (
+    r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)+"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$"
+)
+
+MEANING: Final = {
+    _NAME: "lower-case letters, digits and dashes, from a letter on, at most 40",
+    _TRITON_NAME: "lower-case letters, digits, dashes and underscores, from a letter on",
+    _TENSOR_NAME: "a tensor name: letters, digits and _ . / : -",
+    _DIGEST: "sha256: and 64 hexadecimal digits",
+    _IMAGE: "registry/name:tag, registry/name@sha256:… or both",
+}
+"""What a pattern asks for, in words."""
+
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=_NAME)]
 """Lower case, digits and dashes, at most 40: fits a Kubernetes label and a host name."""
 
-TritonName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+TritonName: TypeAlias = Annotated[str, StringConstraints(pattern=_TRITON_NAME)]
 """The name of a model inside Triton."""
 
-TensorName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w./:-]{0,127}$")]
+TensorName: TypeAlias = Annotated[str, StringConstraints(pattern=_TENSOR_NAME)]
 
-Digest: TypeAlias = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest: TypeAlias = Annotated[str, StringConstraints(pattern=_DIGEST)]
 
-Image: TypeAlias = Annotated[
-    str,
-    StringConstraints(
-        max_length=512,
-        pattern=(
-            r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)+"
-            r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$"
-        ),
-    ),
-]
+Image: TypeAlias = Annotated[str, StringConstraints(max_length=512, pattern=_IMAGE)]
 """`registry/path:tag`, `registry/path@sha256:…` or both."""
 
 Percent: TypeAlias = Annotated[int, Field(ge=0, le=100)]

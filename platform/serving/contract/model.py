@@ -74,6 +74,10 @@ class Resources(Section):
     sharing: Literal["none", "mig", "time-slicing"] = "none"
     mig_profile: Annotated[str, Field(pattern=r"^[1-7]g\.[0-9]{1,3}gb$")] | None = None
 
+    @property
+    def gpu_count(self) -> int:
+        return self.gpus if self.accelerator == "gpu" else 0
+
 
 class Health(Section):
     startup_seconds: Annotated[int, Field(ge=5, le=7200)]
@@ -192,7 +196,7 @@ def frozen(contract: ModelContract, version: int) -> dict[str, Any]:
     return {
         "name": effective.name,
         "accelerator": effective.resources.accelerator,
-        "gpus": effective.resources.gpus,
+        "gpus": effective.resources.gpu_count,
         "runtime": effective.runtime.model_dump(mode="json"),
     }
 

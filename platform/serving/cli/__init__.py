@@ -1,0 +1,32 @@
+"""The `serving` command: what people type, and the exit codes scripts read."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from serving.cli import model
+from serving.errors import ServingError
+
+app = typer.Typer(
+    name="serving",
+    help="GPU inference described by one YAML per model and promoted by evidence.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(model.app, name="model")
+
+
+def main() -> None:
+    """Run the command. A person sees one message, never a traceback; 130 after Ctrl-C."""
+    try:
+        app()
+    except ServingError as error:
+        typer.echo(f"{error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,86 @@
+"""`serving model …`: check a contract, compare versions, show what follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.contract.check import Checked, check
+from serving.contract.document import read
+from serving.contract.model import Environment
+from serving.contract.problem import DocumentError, Problem
+from serving.errors import InputError
+
+app = typer.Typer(help="Model contracts and their versions.", no_args_is_help=True)
+
+MODELS = Path("platform/models")
+
+
+@app.command("check", epilog="Example: serving model check platform/models/digits.yaml")
+def check_files(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Contracts; all of platform/models/ by default."),
+    ] = None,
+    environment: Annotated[
+        Environment, typer.Option(help="prod holds to more rules than dev.")
+    ] = "prod",
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Check contracts and say everything that is wrong, each with its line. Exit code 2 if so."""
+    results = {str(path): _checked(path, environment) for path in files or _all_contracts()}
+    if as_json:
+        typer.echo(json.dumps({file: _as_json(result) for file, result in results.items()}))
+    else:
+        for file, result in results.items():
+            _print(file, result)
+    if any(result.problems for result in results.values()):
+        raise typer.Exit(InputError.exit_code)
+
+
+def _all_contracts() -> list[Path]:
+    found = sorted(MODELS.glob("*.yaml"))
+    if not found:
+        raise InputError(f"no contract in {MODELS}/: name the files, or run from the repository")
+    return found
+
+
+def _checked(path: Path, environment: Environment) -> Checked:
+    try:
+        return check(read(path), environment)
+    except DocumentError as error:
+        return Checked(contract=None, problems=error.problems)
+
+
+def _as_json(result: Checked) -> dict[str, object]:
+    return {
+        "sound": not result.problems,
+        "problems": [_problem(problem) for problem in result.problems],
+        "notices": [_problem(notice) for notice in result.notices],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    position = problem.position
+    fields: dict[str, object] = {"line": position.line, "column": position.column}
+    return {
+        "file": problem.file,
+        "field": problem.field,
+        **fields,
+        "what": problem.what,
+        "got": problem.got,
+        "expected": problem.expected,
+        "do": problem.do,
+    }
+
+
+def _print(file: str, result: Checked) -> None:
+    for problem in result.problems:
+        typer.echo(f"{problem}", err=True)
+    for notice in result.notices:
+        typer.echo(f"notice: {notice}", err=True)
+    count = len(result.problems)
+    typer.echo(f"{file}: {f'{count} problem' + 's' * (count != 1) if count else 'sound'}")
