@@ -1,0 +1,179 @@
+"""One team's share of a cluster: a namespace, its limits, its readers, its network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi_kubernetes.core.v1 import LimitRangeItemArgsDict
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicyEgressRuleArgsDict,
+    NetworkPolicyPeerArgsDict,
+    NetworkPolicyPortArgsDict,
+    NetworkPolicySpecArgsDict,
+)
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict
+
+INFERENCE_PORTS: Final = (8000, 8001)
+METRICS_PORT: Final = 8002
+
+CLUSTER_DNS: Final[NetworkPolicyPeerArgsDict] = {
+    "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
+}
+DNS_PORTS: Final[Sequence[NetworkPolicyPortArgsDict]] = (
+    {"protocol": "UDP", "port": 53},
+    {"protocol": "TCP", "port": 53},
+)
+
+CONTAINER_LIMITS: Final[LimitRangeItemArgsDict] = {
+    "type": "Container",
+    "default_request": {"cpu": "100m", "memory": "256Mi"},
+    "default": {"cpu": "1", "memory": "1Gi"},
+}
+"""For containers that say nothing themselves; the quota refuses them otherwise."""
+
+VIEWER_RULES: Final[Sequence[PolicyRuleArgsDict]] = (
+    {
+        "api_groups": [""],
+        "resources": ["configmaps", "events", "pods", "pods/log", "resourcequotas", "services"],
+        "verbs": ["get", "list", "watch"],
+    },
+    {
+        "api_groups": ["apps"],
+        "resources": ["deployments", "replicasets"],
+        "verbs": ["get", "list", "watch"],
+    },
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantArgs:
+    namespace: str
+    team: str
+    group: str
+    """Kubernetes group of the people who may look, not touch."""
+    gpus: int
+    cpu: str
+    memory: str
+    kubernetes_version: str
+    """Whose Pod Security rules hold: `1.35`."""
+    gateway_namespace: str
+    """Where inference requests come from."""
+    monitoring_namespace: str
+    """Where metrics are read from."""
+    egress_cidrs: pulumi.Input[Sequence[str]]
+    """What pods may reach over HTTPS. One input for all: S3 says how many only when asked."""
+
+
+class Tenant(pulumi.ComponentResource):
+    namespace: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: TenantArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("serving:index:Tenant", name, None, opts)
+        within = pulumi.ResourceOptions(parent=self)
+
+        namespace = k8s.core.v1.Namespace(
+            name,
+            metadata={"name": args.namespace, "labels": namespace_labels(name, args)},
+            opts=within,
+        )
+        self.namespace = namespace.metadata.apply(lambda metadata: str(metadata.name))
+
+        def metadata(object_name: str) -> k8s.meta.v1.ObjectMetaArgsDict:
+            return {"name": object_name, "namespace": self.namespace}
+
+        k8s.core.v1.ResourceQuota(
+            name, metadata=metadata("quota"), spec={"hard": quota(args)}, opts=within
+        )
+        k8s.core.v1.LimitRange(
+            name, metadata=metadata("limits"), spec={"limits": [CONTAINER_LIMITS]}, opts=within
+        )
+        k8s.rbac.v1.Role(name, metadata=metadata("viewer"), rules=list(VIEWER_RULES), opts=within)
+        k8s.rbac.v1.RoleBinding(
+            name,
+            metadata=metadata("viewer"),
+            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": "viewer"},
+            subjects=[
+                {
+                    "api_group": "rbac.authorization.k8s.io",
+                    "kind": "Group",
+                    "name": args.group,
+                }
+            ],
+            opts=within,
+        )
+        for key, spec in network_policies(args).items():
+            k8s.networking.v1.NetworkPolicy(
+                f"{name}-{key}", metadata=metadata(key), spec=spec, opts=within
+            )
+        self.register_outputs({"namespace": self.namespace})
+
+
+def namespace_labels(name: str, args: TenantArgs) -> dict[str, str]:
+    return {
+        "tenant": name,
+        "owner": args.team,
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/enforce-version": f"v{args.kubernetes_version}",
+    }
+
+
+def quota(args: TenantArgs) -> dict[str, str]:
+    """Only gateways face the outside, so a tenant's Services get neither balancer nor node port."""
+    return {
+        "requests.nvidia.com/gpu": str(args.gpus),
+        "requests.cpu": args.cpu,
+        "requests.memory": args.memory,
+        "services.loadbalancers": "0",
+        "services.nodeports": "0",
+    }
+
+
+def network_policies(args: TenantArgs) -> Mapping[str, NetworkPolicySpecArgsDict]:
+    """Nothing passes but what one of the others lets through."""
+    return {
+        "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        "gateway": _ingress(args.gateway_namespace, INFERENCE_PORTS),
+        "metrics": _ingress(args.monitoring_namespace, (METRICS_PORT,)),
+        "dns": _egress([{"to": [CLUSTER_DNS], "ports": DNS_PORTS}]),
+        "aws": _egress(pulumi.Output.from_input(args.egress_cidrs).apply(_https_to)),
+    }
+
+
+def _https_to(cidrs: Sequence[str]) -> list[NetworkPolicyEgressRuleArgsDict]:
+    # A rule with an empty `to` lets everything out.
+    if not cidrs:
+        return []
+    peers: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in cidrs]
+    return [{"to": peers, "ports": [{"protocol": "TCP", "port": 443}]}]
+
+
+def _ingress(namespace: str, ports: Sequence[int]) -> NetworkPolicySpecArgsDict:
+    return {
+        "pod_selector": {},
+        "policy_types": ["Ingress"],
+        "ingress": [
+            {
+                "from_": [
+                    {
+                        "namespace_selector": {
+                            "match_labels": {"kubernetes.io/metadata.name": namespace}
+                        }
+                    }
+                ],
+                "ports": [{"protocol": "TCP", "port": port} for port in ports],
+            }
+        ],
+    }
+
+
+def _egress(
+    rules: pulumi.Input[Sequence[NetworkPolicyEgressRuleArgsDict]],
+) -> NetworkPolicySpecArgsDict:
+    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": rules}

@@ -1,0 +1,57 @@
+"""What the clouds answer in tests, to the mock engine and to the provider doubles alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+ACCOUNT: Final = "123456789012"
+ISSUER: Final = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+S3_CIDRS: Final = ("198.51.100.0/24", "203.0.113.0/24")
+
+CONTROL_PLANE: Final = "aws:eks/cluster:Cluster"
+"""The child of pulumi-eks' component that its users refer to."""
+
+_REFERENCE: Final = {"4dabf18193072939515e22adb298388d": "5cf8f73096256a8f31e491e813e4eb8e"}
+"""How Pulumi marks a reference to a resource on the wire."""
+
+_COMPUTED: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]]] = {
+    "aws:cloudwatch/logGroup:LogGroup": lambda name, inputs: {"name": inputs.get("name", name)},
+    "aws:ec2/vpcEndpoint:VpcEndpoint": lambda _, inputs: (
+        {"cidrBlocks": list(S3_CIDRS)} if inputs["vpcEndpointType"] == "Gateway" else {}
+    ),
+    "aws:eks/cluster:Cluster": lambda name, inputs: {"name": inputs.get("name", name)},
+    "aws:iam/role:Role": lambda name, _: {"name": name},
+    "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
+}
+
+
+def created(type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The id and the properties of a new resource."""
+    outputs = dict(inputs)
+    if type_.startswith("aws:"):
+        outputs["arn"] = f"arn:aws:{type_.split(':')[1].split('/')[0]}::{ACCOUNT}:{name}"
+    if type_ in _COMPUTED:
+        outputs |= _COMPUTED[type_](name, inputs)
+    return str(inputs.get("bucket", name)) if type_ == "aws:s3/bucket:Bucket" else name, outputs
+
+
+def control_plane(control_plane_urn: str, control_plane_id: str) -> dict[str, Any]:
+    """The outputs of pulumi-eks' Cluster."""
+    reference = {"urn": control_plane_urn, "id": control_plane_id, "packageVersion": ""}
+    return {
+        "eksCluster": _REFERENCE | reference,
+        "kubeconfigJson": '{"kind": "Config"}',
+        "oidcProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}",
+        "clusterSecurityGroupId": "sg-cluster",
+    }
+
+
+def looked_up(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a provider's function."""
+    match token:
+        case "aws:index/getCallerIdentity:getCallerIdentity":
+            return {"accountId": ACCOUNT}
+        case "aws:iam/getRole:getRole":
+            return {"name": args["name"], "arn": f"arn:aws:iam::{ACCOUNT}:role/{args['name']}"}
+    raise LookupError(f"no answer to {token} in {__name__}")

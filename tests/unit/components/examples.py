@@ -1,0 +1,56 @@
+"""The smallest valid arguments of every component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components.cluster import Cluster, ClusterArgs
+from components.flow_logs import FlowLogs, FlowLogsArgs
+from components.irsa import ServiceAccountRole, ServiceAccountRoleArgs
+from components.model_bucket import ModelBucket, ModelBucketArgs
+from components.tenant import Tenant, TenantArgs
+from components.vpc import Vpc, VpcArgs
+from components.vpc_endpoints import VpcEndpoints, VpcEndpointsArgs
+from tests.cloud import ACCOUNT, ISSUER
+
+ZONES: Final = ("us-east-1a", "us-east-1b")
+
+EXAMPLES: Final[Mapping[type[Any], object]] = {
+    Cluster: ClusterArgs(
+        cluster_name="serving-test",
+        version="1.35",
+        vpc_id="vpc-1",
+        subnets={zone: f"subnet-{zone}" for zone in ZONES},
+        administrators={"deploy": f"arn:aws:iam::{ACCOUNT}:role/deploy"},
+        log_retention_days=30,
+    ),
+    FlowLogs: FlowLogsArgs(vpc_id="vpc-1", retention_days=30),
+    ModelBucket: ModelBucketArgs(bucket_name="models-of-tests"),
+    ServiceAccountRole: ServiceAccountRoleArgs(
+        oidc_provider_arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}",
+        namespace="tenant-vision",
+        service_account="digits",
+        policies={"models": f"arn:aws:iam::{ACCOUNT}:policy/models"},
+    ),
+    Tenant: TenantArgs(
+        namespace="tenant-vision",
+        team="vision",
+        group="tenant:vision",
+        gpus=4,
+        cpu="16",
+        memory="64Gi",
+        kubernetes_version="1.35",
+        gateway_namespace="istio-ingress",
+        monitoring_namespace="monitoring",
+        egress_cidrs=["198.51.100.0/24"],
+    ),
+    Vpc: VpcArgs(cidr="10.20.0.0/16", zones=ZONES, nat="single"),
+    VpcEndpoints: VpcEndpointsArgs(
+        region="us-east-1",
+        vpc_id="vpc-1",
+        vpc_cidr="10.20.0.0/16",
+        route_tables={zone: f"rtb-{zone}" for zone in ZONES},
+        subnets={zone: f"subnet-{zone}" for zone in ZONES},
+    ),
+}

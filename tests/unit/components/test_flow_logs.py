@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import json
+
+from components.flow_logs import FlowLogs, FlowLogsArgs, write_policy
+from tests.conftest import Synth
+
+
+def test_all_traffic_is_kept_for_as_long_as_asked(synth: Synth) -> None:
+    graph = synth(lambda: FlowLogs("flow", FlowLogsArgs(vpc_id="vpc-1", retention_days=90)))
+    log = graph.one("aws:ec2/flowLog:FlowLog").inputs
+    group = graph.one("aws:cloudwatch/logGroup:LogGroup")
+    assert (log["vpcId"], log["trafficType"]) == ("vpc-1", "ALL")
+    assert log["logDestination"].endswith(f":{group.name}")
+    assert group.inputs["retentionInDays"] == 90
+
+
+def test_the_role_is_the_flow_log_services_alone(synth: Synth) -> None:
+    graph = synth(lambda: FlowLogs("flow", FlowLogsArgs(vpc_id="vpc-1", retention_days=90)))
+    trust = json.loads(graph.one("aws:iam/role:Role").inputs["assumeRolePolicy"])
+    assert [each["Principal"] for each in trust["Statement"]] == [
+        {"Service": "vpc-flow-logs.amazonaws.com"}
+    ]
+
+
+def test_the_role_writes_to_its_own_group_and_nowhere_else() -> None:
+    policy = write_policy("arn:aws:logs:us-east-1:123456789012:log-group:flow")
+    assert [each["Resource"] for each in policy["Statement"]] == [  # type: ignore[attr-defined]
+        "arn:aws:logs:us-east-1:123456789012:log-group:flow:*"
+    ]

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from components.tenant import Tenant, TenantArgs
+from tests.conftest import Graph, Registered, Synth
+from tests.unit.components.examples import EXAMPLES
+from tests.unit.components.network import Pod, allowed
+
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+DNS = Pod(namespace="kube-system", labels={"k8s-app": "kube-dns"})
+
+
+def args(**changes: Any) -> TenantArgs:
+    example = EXAMPLES[Tenant]
+    assert isinstance(example, TenantArgs)
+    return replace(example, **changes)
+
+
+def tenants(synth: Synth, *names: str, **changes: Any) -> Graph:
+    def build() -> None:
+        for name in names:
+            Tenant(name, args(namespace=f"tenant-{name}", group=f"tenant:{name}", **changes))
+
+    return synth(build)
+
+
+def objects(graph: Graph) -> list[Registered]:
+    return [resource for resource in graph if resource.type.startswith("kubernetes:")]
+
+
+def policies(graph: Graph) -> list[dict[str, Any]]:
+    return [dict(resource.inputs) for resource in graph.all(POLICY)]
+
+
+def test_every_object_is_one_that_kubernetes_takes(synth: Synth) -> None:
+    rendered = objects(tenants(synth, "vision"))
+    assert len(rendered) == 10
+    for resource in rendered:
+        kubernetes_validate.validate(dict(resource.inputs), "1.35", strict=True)
+
+
+def test_every_object_lies_in_the_tenants_own_namespace(synth: Synth) -> None:
+    for resource in objects(tenants(synth, "vision")):
+        metadata = resource.inputs["metadata"]
+        own = metadata["name"] if resource.type.endswith("Namespace") else metadata["namespace"]
+        assert own == "tenant-vision"
+
+
+def test_adding_a_tenant_changes_no_object_of_another(synth: Synth) -> None:
+    before = tenants(synth, "text", "vision")
+    after = tenants(synth, "audio", "text", "vision")
+    kept = [resource for resource in after if not resource.name.startswith("audio")]
+    assert kept == list(before)
+
+
+def test_the_quota_holds_what_was_agreed_and_no_way_around_the_gateway(synth: Synth) -> None:
+    graph = tenants(synth, "vision", gpus=4, cpu="16", memory="64Gi")
+    quota = graph.one("kubernetes:core/v1:ResourceQuota").inputs
+    assert quota["spec"]["hard"] == {
+        "requests.nvidia.com/gpu": "4",
+        "requests.cpu": "16",
+        "requests.memory": "64Gi",
+        "services.loadbalancers": "0",
+        "services.nodeports": "0",
+    }
+
+
+def test_pods_must_keep_the_strictest_security_profile(synth: Synth) -> None:
+    labels = (
+        tenants(synth, "vision").one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+    )
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert labels["pod-security.kubernetes.io/enforce-version"] == "v1.35"
+    assert (labels["tenant"], labels["owner"]) == ("vision", "vision")
+
+
+def test_the_team_may_look_but_neither_touch_nor_read_secrets(synth: Synth) -> None:
+    graph = tenants(synth, "vision")
+    rules = graph.one("kubernetes:rbac.authorization.k8s.io/v1:Role").inputs["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    resources = {resource for rule in rules for resource in rule["resources"]}
+    assert not resources & {"*", "secrets", "pods/exec", "pods/portforward", "pods/attach"}
+    binding = graph.one("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding").inputs
+    assert [subject["name"] for subject in binding["subjects"]] == ["tenant:vision"]
+
+
+VISION = Pod(namespace="tenant-vision", labels={"app": "digits"})
+TEXT = Pod(namespace="tenant-text", labels={"app": "spam"})
+GATEWAY = Pod(namespace="istio-ingress")
+PROMETHEUS = Pod(namespace="monitoring")
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "port", "expected"),
+    [
+        (GATEWAY, VISION, 8000, True),
+        (GATEWAY, VISION, 8001, True),
+        (GATEWAY, VISION, 8002, False),
+        (GATEWAY, VISION, 22, False),
+        (PROMETHEUS, VISION, 8002, True),
+        (PROMETHEUS, VISION, 8000, False),
+        (TEXT, VISION, 8000, False),
+        (VISION, TEXT, 8000, False),
+        (Pod(namespace="tenant-vision", labels={"app": "other"}), VISION, 8000, False),
+        (Pod(namespace="default"), VISION, 8000, False),
+        (VISION, "198.51.100.7", 443, True),
+        (VISION, "198.51.100.7", 80, False),
+        (VISION, "192.0.2.1", 443, False),
+        (VISION, "169.254.169.254", 80, False),
+        (VISION, GATEWAY, 443, False),
+    ],
+)
+def test_only_what_the_platform_needs_passes(
+    synth: Synth, source: Pod, to: Pod | str, port: int, expected: bool
+) -> None:
+    assert allowed(policies(tenants(synth, "text", "vision")), source, to, port) is expected
+
+
+def test_names_can_be_resolved(synth: Synth) -> None:
+    rendered = policies(tenants(synth, "vision"))
+    assert allowed(rendered, VISION, DNS, 53, "UDP")
+    assert allowed(rendered, VISION, DNS, 53)
+    assert not allowed(rendered, VISION, Pod(namespace="kube-system"), 53)
+
+
+@pytest.mark.parametrize("cidrs", [[], ["198.51.100.0/24"]])
+def test_an_address_that_is_not_named_is_never_reached(synth: Synth, cidrs: Sequence[str]) -> None:
+    rendered = policies(tenants(synth, "vision", egress_cidrs=cidrs))
+    assert not allowed(rendered, VISION, "192.0.2.1", 443)
