@@ -23,7 +23,7 @@ app.add_typer(model.app, name="model")
 def main() -> None:
     """Run the command. A person sees one message, never a traceback; 130 after Ctrl-C."""
     try:
-        app()
+        app(prog_name="serving")
     except ServingError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serving.contract.check import Checked, check
+from serving.contract.check import Checked, check, load
+from serving.contract.compatibility import differences
 from serving.contract.document import read
-from serving.contract.model import Environment
+from serving.contract.model import Environment, frozen
 from serving.contract.problem import DocumentError, Problem
 from serving.errors import InputError
 
@@ -39,6 +41,38 @@ def check_files(
             _print(file, result)
     if any(result.problems for result in results.values()):
         raise typer.Exit(InputError.exit_code)
+
+
+@app.command("diff", epilog="Example: serving model diff digits 1 2")
+def compare_versions(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name.")],
+    old: Annotated[int, typer.Argument(help="The version that serves now.")],
+    new: Annotated[int, typer.Argument(help="The version that would replace it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """May NEW replace OLD without breaking its callers? Exit code 1 if not."""
+    contract = load(model_file(name))
+    found = differences(frozen(contract, old), frozen(contract, new))
+    breaking = any(difference.kind == "breaking" for difference in found)
+    if as_json:
+        rows = [asdict(difference) for difference in found]
+        typer.echo(json.dumps({"compatible": not breaking, "differences": rows}))
+    else:
+        for difference in found:
+            typer.echo(f"{difference.kind}: {difference.path}: {difference.what}")
+        verdict = "may not" if breaking else "may"
+        typer.echo(f"{name}: version {new} {verdict} replace version {old}")
+    if breaking:
+        raise typer.Exit(1)
+
+
+def model_file(name: str) -> Path:
+    """The contract of a model by name. Raises InputError with the names there are."""
+    path = MODELS / f"{name}.yaml"
+    if not path.is_file():
+        names = ", ".join(known.stem for known in _all_contracts())
+        raise InputError(f"no model {name} in {MODELS}/: there are {names}")
+    return path
 
 
 def _all_contracts() -> list[Path]:

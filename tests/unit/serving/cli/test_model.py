@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from serving.cli import app
+from tests.unit.serving.contract.contracts import DIGITS, with_change
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "platform" / "models").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "platform" / "models"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["model", *arguments])
+
+
+def test_all_contracts_of_the_repository_are_checked_by_default(here: Path) -> None:
+    (here / "digits.yaml").write_text(DIGITS)
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.stdout == "platform/models/digits.yaml: sound\n"
+
+
+def test_problems_go_to_stderr_with_their_place_and_exit_code_2(here: Path) -> None:
+    (here / "digits.yaml").write_text(with_change(DIGITS, "tenant: vision", "tenent: vision"))
+    result = run("check", "platform/models/digits.yaml")
+    assert result.exit_code == 2
+    assert "platform/models/digits.yaml:2:1: tenent: is not a known field" in result.stderr
+    assert result.stdout == "platform/models/digits.yaml: 2 problems\n"
+
+
+def test_json_output_holds_every_problem_with_line_and_column(here: Path) -> None:
+    (here / "digits.yaml").write_text(with_change(DIGITS, "p99_ms: 250", "p99_ms: fast"))
+    result = run("check", "--json")
+    assert result.exit_code == 2
+    (report,) = json.loads(result.stdout).values()
+    assert report["sound"] is False
+    assert report["problems"] == [
+        {
+            "file": "platform/models/digits.yaml",
+            "line": 20,
+            "column": 19,
+            "field": "slo.p99_ms",
+            "what": "is not valid",
+            "got": "'fast'",
+            "expected": "a number",
+            "do": None,
+        }
+    ]
+
+
+def test_one_broken_file_does_not_hide_another(here: Path) -> None:
+    (here / "a.yaml").write_bytes(b"\xff")
+    (here / "digits.yaml").write_text(DIGITS)
+    result = run("check")
+    assert result.exit_code == 2
+    assert "platform/models/digits.yaml: sound" in result.stdout
+    assert "platform/models/a.yaml:1:1: (document): is not UTF-8" in result.stderr
+
+
+def test_diff_says_what_breaks_callers_and_fails(here: Path) -> None:
+    versions = """\
+versions:
+  1: {digest: D, contract: D, source: x}
+  2: {digest: D, contract: D, source: x, overrides: {models: {digits: {max_batch_size: 4}}}}
+  3: {digest: D, contract: D, source: x}
+"""
+    digest = "sha256:" + "0" * 64
+    (here / "digits.yaml").write_text(DIGITS + versions.replace("D,", f"{digest},"))
+    lowered = run("diff", "digits", "1", "2")
+    assert lowered.exit_code == 1
+    assert "version 2 may not replace version 1" in lowered.stdout
+    assert "max_batch_size" in lowered.stdout
+    assert run("diff", "digits", "1", "3").exit_code == 0
+    assert json.loads(run("diff", "digits", "2", "1", "--json").stdout)["compatible"] is True
+
+
+def serving(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "serving.cli", *arguments]
+    wide = os.environ | {"COLUMNS": "200"}
+    return subprocess.run(command, cwd=cwd, env=wide, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["model", "check"], "no contract in platform/models/"),
+        (["model", "check", "gone.yaml"], "gone.yaml:1:1: (document): does not exist"),
+        (["model", "diff", "nothing", "1", "2"], "no contract in platform/models/"),
+        (["model", "check", "--environment", "moon"], "'moon' is not one of 'dev', 'prod'"),
+    ],
+)
+def test_bad_input_gets_one_clear_error_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    result = serving(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
