@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serving.errors import ServingError
+from serving.toolchain.command import advice
 from serving.toolchain.progress import Progress
-from serving.toolchain.recipe import CHECKOUT, Recipe, Workshop
+from serving.toolchain.recipe import CHECKOUT, Built, Recipe, Workshop
 from serving.toolchain.tool import Tool
 
 RECORD = "built.json"
@@ -51,31 +52,40 @@ def find(recipe: Recipe) -> Entry | None:
     )
 
 
-def ensure(recipe: Recipe, progress: Progress, obtain: Callable[[str], Tool]) -> Entry:
-    entry = find(recipe)
-    if entry:
-        return entry
-    shelf = _writable(home() / recipe.name)
-    key = recipe.key()
-    with locked(shelf / f"{key}.lock", lambda: progress.waiting(recipe.name)):
-        entry = find(recipe)
-        if entry:
-            return entry
-        _sweep(shelf, key)
+def ensure(recipe: Recipe, progress: Progress, obtain: Callable[[str], Tool]) -> None:
+    if find(recipe):
+        return
+    key, folder = recipe.key(), shelf(recipe.name)
+    with locked(folder / f"{key}.lock", lambda: progress.waiting(recipe.name)):
+        if find(recipe):
+            return
+        _sweep(folder, key)
         with progress.step(recipe.name, recipe.doing, recipe.usual) as done:
-            aside = shelf / f"{key}.part"
-            aside.mkdir()
-            log = log_file(recipe.name)
-            built = recipe.build(Workshop(recipe.name, aside, log, obtain))
-            record = {
-                "origin": built.origin,
-                "versions": built.versions,
-                "built": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-            (aside / RECORD).write_text(json.dumps(record))
-            aside.rename(shelf / key)
+            shop = Workshop(
+                name=recipe.name,
+                folder=folder / f"{key}.part",
+                log=log_file(recipe.name),
+                obtain=obtain,
+                say=lambda line: progress.say(f"  {recipe.name}: {line}"),
+            )
+            built = _build(recipe, shop)
+            shop.folder.rename(folder / key)
             done(", ".join(f"{name} {version}" for name, version in built.versions.items()))
-    return ensure(recipe, progress, obtain)
+
+
+def _build(recipe: Recipe, shop: Workshop) -> Built:
+    try:
+        shop.folder.mkdir()
+        built = recipe.build(shop)
+        record = {
+            "origin": built.origin,
+            "versions": built.versions,
+            "built": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        (shop.folder / RECORD).write_text(json.dumps(record))
+    except OSError as error:
+        raise ServingError(f"{recipe.name}: {error}\n  what to do: {advice(str(error))}") from error
+    return built
 
 
 def log_file(name: str) -> Path:
@@ -109,7 +119,9 @@ def _sweep(shelf: Path, key: str) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _writable(folder: Path) -> Path:
+def shelf(name: str) -> Path:
+    """The folder of a recipe's builds, made if it is not there."""
+    folder = home() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable").touch()

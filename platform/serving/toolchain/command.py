@@ -41,6 +41,7 @@ OTHERWISE = "read the log, then repeat: what is complete is kept"
 
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
+_stopping = threading.Event()
 
 
 class StepFailed(ServingError):
@@ -89,6 +90,8 @@ def child(
     cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, so that `stop_all` ends its children with it."""
+    if _stopping.is_set():
+        raise InterruptedError("set-up is being stopped")
     process = subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
@@ -110,6 +113,7 @@ def child(
 
 
 def stop_all() -> None:
+    _stopping.set()
     with _guard:
         processes = list(_running)
     for process in processes:

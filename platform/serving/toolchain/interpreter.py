@@ -49,11 +49,13 @@ def running() -> Interpreter:
 
 
 def embeddable() -> Interpreter | None:
+    """One that comes with its shared library, if there is one."""
     here = running()
-    if here.version[:2] in EMBEDDABLE:
+    if here.version[:2] in EMBEDDABLE and here.library.exists():
         return here
-    others = (describe(f"python{major}.{minor}") for major, minor in reversed(EMBEDDABLE))
-    return next(filter(None, others), None)
+    found = [describe(f"python{major}.{minor}") for major, minor in reversed(EMBEDDABLE)]
+    candidates = [other for other in (here, *found) if other and other.version[:2] in EMBEDDABLE]
+    return max(candidates, key=lambda other: other.library.exists(), default=None)
 
 
 def describe(command: str) -> Interpreter | None:

@@ -15,13 +15,11 @@ from serving.toolchain.recipe import CHECKOUT, Workshop
 LOCKED = ("--require-hashes", "--only-binary", ":all:")
 
 
-def pinned(lock: str) -> str:
-    """The version in the lock file of a single package."""
-    found = re.search(r"==(\S+)", (CHECKOUT / lock).read_text())
+def pinned(lock: str, package: str = r"\S+") -> str:
+    """The version of a package in a lock file, of the only one if none is named."""
+    found = re.search(rf"^{package}==(\S+)", (CHECKOUT / lock).read_text(), re.MULTILINE)
     if found is None:
-        raise ServingError(
-            f"{lock}: expected one package as `name==version`; `make lock` writes it"
-        )
+        raise ServingError(f"{lock}: expected `{package}==version`; `make lock` writes it")
     return found[1]
 
 

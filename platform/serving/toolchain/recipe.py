@@ -29,6 +29,7 @@ class Workshop:
     log: Path
     obtain: Callable[[str], Tool]
     """Another program that this build needs, set up first if it is missing."""
+    say: Callable[[str], None]
 
     def run(
         self, *command: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -41,7 +42,7 @@ class Recipe:
     name: str
     doing: str
     usual: str
-    """How long it takes as a rule."""
+    """How long it takes as a rule on two cores."""
     files: tuple[str, ...]
     """Files of the checkout that decide what is built."""
     build: Callable[[Workshop], Built]

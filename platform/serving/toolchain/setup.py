@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
-from serving.toolchain import cache
-from serving.toolchain.programs import PROGRAMS, locate, on_path
+import signal
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from types import FrameType
+
+from serving.errors import ServingError
+from serving.toolchain import cache, environment, machine
+from serving.toolchain.command import stop_all
+from serving.toolchain.programs import locate, named, on_path
 from serving.toolchain.progress import Progress
 from serving.toolchain.tool import Tool
 
-GROUPS = {"live": ("tritonserver", "envoy")}
+VENV = "venv"
+SERVERS = ("tritonserver", "envoy", "prometheus")
+GROUPS = {
+    "unit": (VENV,),
+    "check": (VENV, "actionlint"),
+    "engine": (VENV, "pulumi"),
+    "live": (VENV, "pulumi", *SERVERS, "mlflow"),
+    "demo": (VENV, "pulumi", *SERVERS),
+    "all": (VENV, "pulumi", *SERVERS, "mlflow", "actionlint"),
+}
+"""What each needs: the environment of the checkout, and programs by name."""
+
+
+def set_up(groups: Iterable[str], progress: Progress) -> None:
+    wanted = dict.fromkeys(name for group in groups for name in GROUPS[group])
+    missing = [name for name in wanted if not _ready(name)]
+    if missing:
+        machine.check(cache.shelf(""))
+        signal.signal(signal.SIGTERM, _interrupt)
+        obtain("uv", progress)  # nearly every step needs it
+        _side_by_side(missing, progress)
 
 
 def obtain(name: str, progress: Progress) -> Tool:
-    recipe = PROGRAMS[name].recipe
+    recipe = named(name).recipe
     if not on_path(recipe.name):
         cache.ensure(recipe, progress, lambda other: obtain(other, progress))
     return locate(name)
+
+
+def _ready(name: str) -> bool:
+    if name == VENV:
+        return environment.complete()
+    recipe = named(name).recipe
+    return bool(on_path(recipe.name)) or cache.find(recipe) is not None
+
+
+def _provide(name: str, progress: Progress) -> None:
+    if name == VENV:
+        environment.ensure(progress, lambda other: obtain(other, progress))
+    else:
+        obtain(name, progress)
+
+
+def _side_by_side(names: list[str], progress: Progress) -> None:
+    """A failure is told at once; the others go on, because what they complete is kept."""
+    failed: list[str] = []
+    with ThreadPoolExecutor(len(names)) as pool:
+        running = {pool.submit(_provide, name, progress): name for name in names}
+        try:
+            for ended in as_completed(running):
+                try:
+                    ended.result()
+                except ServingError as error:
+                    failed.append(running[ended])
+                    progress.say(str(error))
+        except BaseException:
+            stop_all()
+            raise
+    if failed:
+        raise ServingError(
+            f"set-up failed at {', '.join(sorted(failed))} (see above); what was completed is kept"
+        )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

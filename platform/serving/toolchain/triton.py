@@ -21,6 +21,8 @@ BACKENDS = Path("pytriton/tritonserver/backends")
 STUBS = Path("pytriton/tritonserver/python_backend_stubs")
 LIBRARIES = Path("nvidia_pytriton.libs")
 SERVER = Path("pytriton/tritonserver/bin/tritonserver")
+ENVIRONMENT = Path("python")
+PYTHON = ENVIRONMENT / "bin" / "python"
 MANAGED = "3.12"
 START_SECONDS = 60
 
@@ -41,14 +43,15 @@ def machine() -> str:
 
 def search_path(folder: Path) -> dict[str, str]:
     """The backend embeds the first `python3` on PATH."""
-    return {"PATH": f"{folder / 'python' / 'bin'}:{os.environ.get('PATH', os.defpath)}"}
+    return {"PATH": f"{(folder / PYTHON).parent}:{os.environ.get('PATH', os.defpath)}"}
 
 
 def build(shop: Workshop) -> Built:
     unpack_wheel(shop, WHEEL, shop.folder)
     python = interpreter.embeddable()
-    make_environment(shop, MODELS, python.path if python else MANAGED, shop.folder / "python")
-    made = interpreter.describe(str(shop.folder / "python" / "bin" / "python"))
+    base = python.path if python else MANAGED
+    make_environment(shop, MODELS, base, shop.folder / ENVIRONMENT)
+    made = interpreter.describe(str(shop.folder / PYTHON))
     if made is None:
         raise ServingError(f"{shop.name}: the Python made for it in {shop.folder} does not start")
     stub = STUBS / made.minor / "triton_python_backend_stub"

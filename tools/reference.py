@@ -1,0 +1,174 @@
+"""Write `docs/reference/` from the code: schemas, fields, commands. `--check` only compares."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import typer
+from pydantic import BaseModel
+
+from serving.cli import app
+from serving.contract.model import ModelContract
+from serving.contract.schema import json_schema
+from serving.settings import Settings
+from serving.tenancy import Tenant
+
+FOLDER: Final = Path(__file__).parent.parent / "docs" / "reference"
+NOTE: Final = "<!-- Written by `make docs` from the code. Do not edit. -->\n"
+
+
+def pages() -> Mapping[str, str]:
+    """File name → content."""
+    return {
+        "model.schema.json": json_schema(ModelContract, "Model contract"),
+        "tenant.schema.json": json_schema(Tenant, "Tenant"),
+        "model.md": fields_page(
+            "The model contract",
+            "One YAML file per model in `platform/models/`, checked by `serving model check`.",
+            ModelContract,
+        ),
+        "tenant.md": fields_page(
+            "The tenant", "One YAML file per tenant in `platform/tenants/`.", Tenant
+        ),
+        "settings.md": fields_page(
+            "Stack settings",
+            "Keys of `Pulumi.<stack>.yaml`, each written `serving:<key>`.",
+            Settings,
+        ),
+        "cli.md": commands_page(),
+    }
+
+
+def fields_page(title: str, intro: str, kind: type[BaseModel]) -> str:
+    schema = kind.model_json_schema()
+    rows = "".join(_rows(schema, schema.get("$defs", {}), ""))
+    return (
+        f"{NOTE}# {title}\n\n{intro}\n\n"
+        f"| field | takes | default | meaning |\n|---|---|---|---|\n{rows}"
+    )
+
+
+def _rows(schema: Mapping[str, Any], known: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        path = f"{prefix}{name}"
+        default = "**required**" if name in required else _default(field)
+        yield f"| `{path}` | {_takes(field, known)} | {default} | {_cell(field)} |\n"
+        for below, suffix in _inner(field, known):
+            yield from _rows(below, known, f"{path}{suffix}")
+
+
+def _inner(
+    field: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The sections a field holds, with what stands between its name and theirs."""
+    for option in field.get("oneOf", field.get("anyOf", [field])):
+        if "$ref" in option:
+            section = _resolved(option, known)
+            tag = _tag(section)
+            yield section, f" ({tag})." if tag and "oneOf" in field else "."
+        elif "$ref" in option.get("items", {}):
+            yield _resolved(option["items"], known), "[]."
+        elif isinstance(option.get("additionalProperties"), Mapping):
+            value = option["additionalProperties"]
+            if "$ref" in value:
+                yield _resolved(value, known), ".<name>."
+
+
+def _resolved(reference: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    section: Mapping[str, Any] = known[reference["$ref"].rpartition("/")[2]]
+    return section
+
+
+def _tag(section: Mapping[str, Any]) -> str | None:
+    first = next(iter(section.get("properties", {}).values()), {})
+    return first.get("const")
+
+
+def _takes(field: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        return "section"
+    options = field.get("oneOf", field.get("anyOf"))
+    if options:
+        kinds = [_tag(_resolved(o, known)) if "$ref" in o else _takes(o, known) for o in options]
+        return " or ".join(dict.fromkeys(f"{kind}" for kind in kinds if kind != "null"))
+    if "enum" in field or "const" in field:
+        return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    kind = field.get("type", "any")
+    if kind == "array":
+        return f"list of {_takes(field['items'], known)}" if "items" in field else "list"
+    if kind == "object":
+        return "mapping"
+    limits = [
+        f"{sign} {field[key]:g}"
+        for key, sign in (
+            ("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")
+        )
+        if key in field
+    ]  # fmt: skip
+    return " ".join([" or ".join(kind) if isinstance(kind, list) else kind, *limits])
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    default = field.get("default")
+    if isinstance(default, dict) or "default" not in field:
+        return ""
+    if isinstance(default, list) and all(isinstance(item, str) for item in default):
+        default = sorted(default)
+    return "none" if default is None else f"`{json.dumps(default)}`"
+
+
+def _cell(field: Mapping[str, Any]) -> str:
+    return str(field.get("description", "")).replace("\n", " ").replace("|", "\\|")
+
+
+def commands_page() -> str:
+    root = typer.main.get_command(app)
+    return f"{NOTE}# The `serving` command\n\n" + "\n".join(_commands(root, ["serving"]))
+
+
+def _commands(command: click.Command, words: list[str]) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), name)
+            if below is not None:
+                yield from _commands(below, [*words, name])
+        return
+    context = click.Context(command, info_name=" ".join(words))
+    text = (command.help or "").strip().replace("\n", " ")
+    yield f"## `{' '.join(words)}`\n\n{text}\n\n```\n{command.get_usage(context)[7:]}\n```\n"
+    rows = [
+        f"| `{parameter.metavar or ', '.join(parameter.opts)}` | {_help(parameter)} |"
+        for parameter in command.params
+        if "--help" not in parameter.opts
+    ]
+    if rows:
+        yield "| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+    if command.epilog:
+        yield f"{command.epilog}\n"
+
+
+def _help(parameter: click.Parameter) -> str:
+    return str(getattr(parameter, "help", "") or "").replace("|", "\\|")
+
+
+def main() -> None:
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (FOLDER / name).is_file() or (FOLDER / name).read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        sys.exit(f"stale: {', '.join(stale)}; run `make docs`" if stale else 0)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
