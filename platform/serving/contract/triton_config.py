@@ -130,7 +130,7 @@ def _add_instances(config: ModelConfig, model: TritonModel, contract: ModelContr
         group.kind = pb.ModelInstanceGroup.KIND_MODEL
     elif contract.resources.accelerator == "gpu":
         group.kind = pb.ModelInstanceGroup.KIND_GPU
-        group.gpus.extend(range(contract.resources.gpus))
+        group.gpus.extend(range(contract.resources.gpu_count))
     else:
         group.kind = pb.ModelInstanceGroup.KIND_CPU
 

@@ -18,7 +18,7 @@ def args(name: str, runtime: VllmRuntime) -> tuple[str, ...]:
         runtime.model,
         f"--served-model-name={name}",
         f"--max-model-len={runtime.max_model_len}",
-        f"--gpu-memory-utilization={runtime.gpu_memory_utilization:g}",
+        f"--gpu-memory-utilization={runtime.gpu_memory_utilization}",
         f"--tensor-parallel-size={runtime.tensor_parallel_size}",
         f"--dtype={runtime.dtype}",
     ]
