@@ -1,0 +1,1 @@
+"""What Prometheus records and when it calls somebody, derived from contracts alone."""
