@@ -37,10 +37,10 @@ class Batching(Section):
     """Dynamic batching: how long a request waits for others to share an execution with."""
 
     enabled: bool = True
-    preferred: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Batch sizes to form at once; empty lets Triton take what is there."""
+    preferred: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
+    """Batch sizes to send at once, before the delay is over; empty: the largest batch."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 1.0
-    max_queue_size: Annotated[int, Field(ge=0)] = 128
+    max_queue_size: Annotated[int, Field(ge=0, le=1_000_000)] = 128
     """Requests waiting beyond this are refused at once; 0 means without limit."""
 
 

@@ -56,15 +56,21 @@ def _element(kind: DataType, value: Values) -> bytes:
 
 def _packed(kind: DataType, value: Values) -> bytes:
     code = _FORMATS[kind]
-    if code == "s" and isinstance(value, str):
+    if not _is_of(code, value):
+        raise InputError(f"{value!r} is not a value of {kind}")
+    if isinstance(value, str):
         text = value.encode()
         return struct.pack("<I", len(text)) + text
-    if code == "?" and isinstance(value, bool):
-        return struct.pack("<?", value)
-    if isinstance(value, bool) or not isinstance(value, int | float if code in _FLOATS else int):
-        raise InputError(f"{value!r} is not a value of {kind}")
     packed = struct.pack(f"<{code}", value)
     return _upper_half(packed) if kind == "BF16" else packed
+
+
+def _is_of(code: str, value: Values) -> bool:
+    if code == "s":
+        return isinstance(value, str)
+    if code == "?" or isinstance(value, bool):
+        return code == "?" and isinstance(value, bool)
+    return isinstance(value, int | float if code in _FLOATS else int)
 
 
 def _upper_half(single: bytes) -> bytes:
