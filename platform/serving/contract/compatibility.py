@@ -103,8 +103,7 @@ def _tensors(
 ) -> Differences:
     gone, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
     if len(gone) == len(added) == 1 and old[gone[0]] == new[added[0]]:
-        yield _breaking(f"{path}.{gone[0]}", f"was renamed to {added[0]}")
-        return
+        yield _breaking(f"{path}.{gone.pop()}", f"was renamed to {added.pop()}")
     for name in gone:
         reason = "requests that send it are refused" if taken else "callers that read it miss it"
         yield _breaking(f"{path}.{name}", f"is gone; {reason}")
