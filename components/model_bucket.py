@@ -51,6 +51,11 @@ class ModelBucket(pulumi.ComponentResource):
         self.key_arn = key.arn
         self.register_outputs({"bucket": self.bucket, "arn": self.arn, "key_arn": self.key_arn})
 
+    def read_policy(self, prefix: str) -> pulumi.Output[str]:
+        return pulumi.Output.all(self.arn, self.key_arn).apply(
+            lambda arns: json.dumps(read_policy(arns[0], arns[1], prefix))
+        )
+
 
 def _close(name: str, bucket: aws.s3.Bucket, opts: pulumi.ResourceOptions) -> None:
     aws.s3.BucketPublicAccessBlock(

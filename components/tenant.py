@@ -56,7 +56,8 @@ class TenantArgs:
     team: str
     group: str
     """Kubernetes group of the people who may look, not touch."""
-    gpus: int
+    accelerators: Mapping[str, int]
+    """Extended resource, such as `nvidia.com/gpu`, → how many."""
     cpu: str
     memory: str
     kubernetes_version: str
@@ -126,8 +127,9 @@ def namespace_labels(name: str, args: TenantArgs) -> dict[str, str]:
 
 def quota(args: TenantArgs) -> dict[str, str]:
     """Only gateways face the outside, so a tenant's Services get neither balancer nor node port."""
+    accelerators = {f"requests.{name}": str(count) for name, count in args.accelerators.items()}
     return {
-        "requests.nvidia.com/gpu": str(args.gpus),
+        **accelerators,
         "requests.cpu": args.cpu,
         "requests.memory": args.memory,
         "services.loadbalancers": "0",

@@ -42,6 +42,7 @@ class Vpc(pulumi.ComponentResource):
     """Zone → route table of the private subnet."""
     intra_subnets: Mapping[str, pulumi.Output[str]]
     """Zone → subnet without a way out, of the AWS endpoints."""
+    intra_cidrs: Mapping[str, pulumi.Output[str]]
 
     def __init__(
         self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None
@@ -76,12 +77,14 @@ class Vpc(pulumi.ComponentResource):
         self.private_subnets = {zone: subnet.id for zone, subnet in private.items()}
         self.private_route_tables = {zone: table.id for zone, table in route_tables.items()}
         self.intra_subnets = {zone: subnet.id for zone, subnet in intra.items()}
+        self.intra_cidrs = {zone: subnet.cidr_block for zone, subnet in intra.items()}
         self.register_outputs(
             {
                 "id": self.id,
                 "private_subnets": self.private_subnets,
                 "private_route_tables": self.private_route_tables,
                 "intra_subnets": self.intra_subnets,
+                "intra_cidrs": self.intra_cidrs,
             }
         )
 

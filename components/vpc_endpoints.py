@@ -16,13 +16,14 @@ class VpcEndpointsArgs:
     vpc_cidr: str
     route_tables: Mapping[str, pulumi.Input[str]]
     subnets: Mapping[str, pulumi.Input[str]]
-    services: Sequence[str] = ("sts",)
-    """The last parts of the endpoints' names. Without `sts` no pod can assume its role."""
+    subnet_cidrs: Mapping[str, pulumi.Input[str]]
+    services: Sequence[str]
+    """The last parts of the endpoints' names."""
 
 
 class VpcEndpoints(pulumi.ComponentResource):
-    s3_cidrs: pulumi.Output[Sequence[str]]
-    """Where S3 answers in this region."""
+    cidrs: pulumi.Output[Sequence[str]]
+    """Where AWS answers without the internet: these endpoints, and S3 in this region."""
 
     def __init__(
         self, name: str, args: VpcEndpointsArgs, opts: pulumi.ResourceOptions | None = None
@@ -62,5 +63,7 @@ class VpcEndpoints(pulumi.ComponentResource):
                 opts=within,
             )
 
-        self.s3_cidrs = s3.cidr_blocks
-        self.register_outputs({"s3_cidrs": self.s3_cidrs})
+        self.cidrs = pulumi.Output.all(*args.subnet_cidrs.values(), s3.cidr_blocks).apply(
+            lambda cidrs: [*cidrs[:-1], *cidrs[-1]]
+        )
+        self.register_outputs({"cidrs": self.cidrs})

@@ -37,7 +37,7 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
         namespace="tenant-vision",
         team="vision",
         group="tenant:vision",
-        gpus=4,
+        accelerators={"nvidia.com/gpu": 4},
         cpu="16",
         memory="64Gi",
         kubernetes_version="1.35",
@@ -52,5 +52,7 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
         vpc_cidr="10.20.0.0/16",
         route_tables={zone: f"rtb-{zone}" for zone in ZONES},
         subnets={zone: f"subnet-{zone}" for zone in ZONES},
+        subnet_cidrs={zone: f"10.20.{index}.0/24" for index, zone in enumerate(ZONES)},
+        services=("sts",),
     ),
 }

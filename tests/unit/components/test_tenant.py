@@ -60,10 +60,12 @@ def test_adding_a_tenant_changes_no_object_of_another(synth: Synth) -> None:
 
 
 def test_the_quota_holds_what_was_agreed_and_no_way_around_the_gateway(synth: Synth) -> None:
-    graph = tenants(synth, "vision", gpus=4, cpu="16", memory="64Gi")
+    accelerators = {"nvidia.com/gpu": 4, "nvidia.com/mig-1g.10gb": 2}
+    graph = tenants(synth, "vision", accelerators=accelerators, cpu="16", memory="64Gi")
     quota = graph.one("kubernetes:core/v1:ResourceQuota").inputs
     assert quota["spec"]["hard"] == {
         "requests.nvidia.com/gpu": "4",
+        "requests.nvidia.com/mig-1g.10gb": "2",
         "requests.cpu": "16",
         "requests.memory": "64Gi",
         "services.loadbalancers": "0",

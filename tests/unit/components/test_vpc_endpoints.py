@@ -39,6 +39,6 @@ def test_only_the_vpc_may_ask_and_only_over_https(synth: Synth) -> None:
     assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (443, 443)
 
 
-def test_where_s3_answers_is_published(synth: Synth) -> None:
+def test_where_aws_answers_is_published(synth: Synth) -> None:
     itself = endpoints(synth).one("serving:index:VpcEndpoints")
-    assert itself.outputs == {"s3_cidrs": list(S3_CIDRS)}
+    assert itself.outputs == {"cidrs": ["10.20.0.0/24", "10.20.1.0/24", *S3_CIDRS]}

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from serving.contract.fields import Section
+from serving.errors import InputError
+from serving.settings import Release, Settings, parse
+from tests.unit import stacks
+
+SMALLEST: dict[str, Any] = {
+    "target": "aws",
+    "environment": "dev",
+    "region": "eu-central-1",
+    "owner": "platform",
+    "cost_center": "research",
+    "network": {"cidr": "10.0.0.0/16", "zones": ["a", "b"], "nat": "single"},
+    "cluster": {"version": "1.35", "administrators": {"deploy": "serving-deploy"}},
+    "logs": {"retention_days": 30},
+}
+
+
+def settings(**changes: Any) -> Settings:
+    return parse(SMALLEST | changes, "Pulumi.dev.yaml")
+
+
+def test_what_is_left_out_is_the_safe_choice() -> None:
+    smallest = settings()
+    assert smallest.retain is True
+    assert smallest.cluster.public_access_cidrs == ()
+    assert smallest.network.endpoints == ("sts",)
+    assert smallest.releases == {}
+
+
+def test_zones_are_named_within_the_region() -> None:
+    assert settings().zones == ("eu-central-1a", "eu-central-1b")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"netwrok": {}}, "serving:netwrok: is not a known field"),
+        ({"target": "azure"}, "serving:target: is not valid, got 'azure', expected aws"),
+        ({"environment": "test"}, "serving:environment: is not valid"),
+        ({"region": "europe"}, "serving:region: is not valid"),
+        ({"retain": "yes"}, "serving:retain: is not valid, got 'yes', expected true or false"),
+        (
+            {"network": {"cidr": "10.0.0.0/8", "zones": ["a", "b"], "nat": "single"}},
+            "serving:network.cidr: is not valid, got '10.0.0.0/8', expected a network of /16 to",
+        ),
+        (
+            {"network": {"cidr": "10.0.0.0/16", "zones": ["a", "a"], "nat": "single"}},
+            "serving:network.zones: is not valid, got ['a', 'a'], expected each zone once",
+        ),
+        (
+            {"network": {"cidr": "10.0.0.0/16", "zones": ["a"], "nat": "single"}},
+            "serving:network.zones: is not valid",
+        ),
+        (
+            {"network": {"cidr": "10.0.0.0/16", "zones": ["a", "b"], "nat": "one"}},
+            "serving:network.nat: is not valid, got 'one', expected single or per-zone",
+        ),
+        (
+            {"cluster": {"version": 1.35, "administrators": {"deploy": "r"}}},
+            "serving:cluster.version: is not valid, got 1.35, expected text",
+        ),
+        (
+            {"cluster": {"version": "1.35", "administrators": {}}},
+            "serving:cluster.administrators: is not valid",
+        ),
+        (
+            {
+                "cluster": {
+                    "version": "1.35",
+                    "administrators": {"deploy": "r"},
+                    "public_access_cidrs": ["0.0.0.0/0"],
+                }
+            },
+            "serving:cluster.public_access_cidrs[0]: is not valid, got '0.0.0.0/0', "
+            "expected a network of /24 or narrower",
+        ),
+        ({"store": {"lock_days": 0}}, "serving:store.lock_days: is not valid, got 0"),
+        ({"logs": {"retention_days": 31}}, "serving:logs.retention_days: is not valid, got 31"),
+    ],
+)
+def test_a_wrong_value_is_refused_under_its_key_in_its_file(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        settings(**changes)
+    assert str(refused.value).startswith(f"Pulumi.dev.yaml: {said}")
+
+
+def test_every_mistake_is_said_at_once() -> None:
+    with pytest.raises(InputError) as refused:
+        settings(target="azure", region="europe", logs={})
+    assert len(str(refused.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        {"stable": 1},
+        {"stable": 1, "canary": 2, "weight": 10, "revision": 7},
+        {"stable": 1, "canary": 2},
+        {"stable": 2, "previous": 1, "revision": 12},
+        {"canary": 1},
+    ],
+)
+def test_a_table_that_can_be_served_is_taken(release: dict[str, int]) -> None:
+    assert settings(releases={"digits": release}).releases["digits"] == Release(**release)
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        {},
+        {"previous": 1},
+        {"stable": 0},
+        {"stable": 1, "weight": 10},
+        {"stable": 1, "canary": 1},
+        {"stable": 1, "previous": 1},
+        {"stable": 1, "canary": 2, "previous": 2},
+        {"stable": 1, "canary": 2, "weight": 101},
+        {"stable": 1, "canary": 2, "weight": -1},
+        {"stable": 1, "revision": -1},
+        {"canary": 1, "weight": 5},
+        {"canary": 2, "previous": 1},
+        {"stable": 1, "weigth": 0},
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused(release: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=r"serving:releases\.digits"):
+        settings(releases={"digits": release})
+
+
+versions = st.none() | st.integers(1, 5)
+
+
+@given(stable=versions, canary=versions, previous=versions, weight=st.integers(-5, 105))
+def test_whatever_is_taken_sends_traffic_to_two_versions_at_most(
+    stable: int | None, canary: int | None, previous: int | None, weight: int
+) -> None:
+    try:
+        release = Release(stable=stable, canary=canary, previous=previous, weight=weight)
+    except ValidationError:
+        return
+    shares = {release.stable: 100 - release.weight, release.canary: release.weight}
+    serving = {version: share for version, share in shares.items() if version and share}
+    assert not serving or sum(serving.values()) == 100
+    assert release.previous not in serving
+
+
+@pytest.mark.parametrize("stack", stacks.STACKS)
+def test_a_stack_file_describes_its_stack_and_repeats_no_default(stack: str) -> None:
+    described = stacks.settings(stack)
+    assert described.environment == stack
+    assert list(repeated(described)) == []
+
+
+def repeated(section: Section, path: str = "") -> list[str]:
+    found = []
+    for name in section.model_fields_set:
+        value, field = getattr(section, name), type(section).model_fields[name]
+        if isinstance(value, Section):
+            found += repeated(value, f"{path}{name}.")
+        elif not field.is_required() and value == field.get_default(call_default_factory=True):
+            found.append(f"{path}{name}")
+    return found
