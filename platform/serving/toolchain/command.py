@@ -16,28 +16,35 @@ from typing import IO
 from serving.errors import ServingError
 
 LAST_LINES = 12
+WIDEST = 160
 SYMPTOMS = (
-    (r"No space left on device|disk quota exceeded", "free some disk space, then repeat"),
+    ("No space left on device|Disk quota exceeded", "free some disk space, then repeat"),
     (
-        r"Temporary failure in name resolution|Could not resolve|no such host|"
-        r"Network is unreachable|Connection refused|dns error|Failed to fetch|"
-        r"error sending request|i/o timeout|Could not connect|ConnectionError",
-        "no network, or a package index cannot be reached: check the connection and the "
-        "proxy variables (HTTPS_PROXY), then repeat",
+        "name resolution|failure resolving|resolve host|could not resolve|no such host|dns error|"
+        "Name or service not known|Network is unreachable|Connection refused|Could not connect|"
+        "error sending request|i/o timeout|NewConnectionError|ConnectTimeout",
+        "no network, or a package index cannot be reached: check the connection and the proxy "
+        "variables (HTTPS_PROXY), then repeat",
     ),
     (
-        r"certificate|x509|CERTIFICATE_VERIFY_FAILED",
-        "a certificate was not accepted: name your organisation's in SSL_CERT_FILE, then repeat",
+        "x509|certificate verify failed|UnknownIssuer|invalid peer certificate",
+        "a certificate is not trusted: name your organisation's in SSL_CERT_FILE, then repeat",
     ),
-    (r"Unable to locate package", "fill the package index (`sudo apt-get update`), then repeat"),
     (
-        r"Hash mismatch|hash mismatch|HASHES|checksum mismatch",
-        "a download differs from its lock "
-        "file: repeat, and if it stays, do not go on, but ask who serves the package",
+        "Hash mismatch|DO NOT MATCH THE HASHES|checksum mismatch",
+        "a download is not what its lock file names: repeat, and if it stays so, do not go on but "
+        "find out who changed it",
     ),
-    (r"Killed|signal: killed|Cannot allocate memory", "it ran out of memory: close something"),
+    ("Unable to locate package", "fill the package index (`sudo apt-get update`), then repeat"),
+    (
+        "No interpreter found for Python",
+        "Triton's Python backend needs Python 3.11 or 3.12, whatever runs the rest: install one, "
+        "then repeat",
+    ),
+    ("shared memory", "Triton's Python backend needs a /dev/shm it can write, 64 MiB or more"),
+    ("signal: killed|Cannot allocate memory", "it ran out of memory: close something, then repeat"),
 )
-OTHERWISE = "read the log, then repeat: what is complete is kept"
+OTHERWISE = "read the log, then repeat; what is complete is kept"
 
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
@@ -48,15 +55,21 @@ class StepFailed(ServingError):
     """A set-up step failed: which program, which command, its last lines, what to do."""
 
     def __init__(self, program: str, command: str, outcome: str, lines: str, log: Path) -> None:
-        quoted = "\n".join(f"    {line}" for line in lines.splitlines()[-LAST_LINES:])
+        told = [line.rstrip()[:WIDEST] for line in lines.splitlines() if line.strip()]
+        last = "\n".join(f"    {line}" for line in told[-LAST_LINES:])
+        self.remedy = advice(last)
+        self.brief = f"{program}: failed for the same reason; its output: {log}"
         super().__init__(
-            f"{program}: `{command}` {outcome}\n{quoted}\n"
-            f"  all of its output: {log}\n  what to do: {advice(lines)}"
+            f"{program}: `{command}` {outcome}\n{last}\n"
+            f"  all of its output: {log}\n  what to do: {self.remedy}"
         )
 
 
 def advice(output: str) -> str:
-    return next((what for symptom, what in SYMPTOMS if re.search(symptom, output)), OTHERWISE)
+    return next(
+        (what for symptom, what in SYMPTOMS if re.search(symptom, output, re.IGNORECASE)),
+        OTHERWISE,
+    )
 
 
 def run(

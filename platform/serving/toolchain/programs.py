@@ -13,6 +13,8 @@ from serving.toolchain.recipe import Recipe
 from serving.toolchain.tool import Tool, ToolMissing
 from serving.toolchain.version import ask, numbers
 
+PATH = "PATH"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
@@ -23,9 +25,17 @@ class Program:
     floor: tuple[int, ...] | None = None
     """PATH's is taken from this version on; None: never. Programs of one recipe come together."""
     asks: str | None = "--version"
-    """Makes it tell its version; None: it cannot, and has that of its recipe's first program."""
+    """Makes it tell its version; None: it cannot."""
+    proof: Callable[[Path], str] | None = None
+    """A better test than asking: starts it from the recipe's folder, returns its version."""
     args: Callable[[Path], tuple[str, ...]] = lambda folder: ()
     env: Callable[[Path], Mapping[str, str]] = lambda folder: {}
+
+    def told(self, folder: Path) -> str | None:
+        """What the program in a recipe's folder says its version is."""
+        if self.proof:
+            return self.proof(folder)
+        return ask(folder / self.at, self.asks) if self.asks else None
 
 
 PROGRAMS = (
@@ -50,6 +60,7 @@ PROGRAMS = (
         recipe=recipes.TRITON,
         at=triton.SERVER,
         asks=None,
+        proof=triton.probe,
         args=lambda folder: (f"--backend-directory={folder / triton.BACKENDS}",),
         env=triton.search_path,
     ),
@@ -86,12 +97,11 @@ def on_path(recipe: str) -> Mapping[str, Tool]:
         path = shutil.which(program.name)
         if program.floor is None or path is None:
             return {}
-        version = ask(Path(path), program.asks) if program.asks else version
+        if program.asks:
+            version = ask(Path(path), program.asks)
         if version is None or numbers(version) < program.floor:
             return {}
-        found[program.name] = Tool(
-            name=program.name, version=version, path=Path(path), origin="PATH"
-        )
+        found[program.name] = Tool(name=program.name, version=version, path=Path(path), origin=PATH)
     return found
 
 
@@ -104,6 +114,7 @@ def _cached(program: Program) -> Tool | None:
         version=entry.versions[program.name],
         path=entry.folder / program.at,
         origin=entry.origin,
+        built=entry.built,
         args=program.args(entry.folder),
         env=program.env(entry.folder),
     )

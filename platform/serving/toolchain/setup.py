@@ -9,7 +9,7 @@ from types import FrameType
 
 from serving.errors import ServingError
 from serving.toolchain import cache, environment, machine
-from serving.toolchain.command import stop_all
+from serving.toolchain.command import OTHERWISE, StepFailed, stop_all
 from serving.toolchain.programs import locate, named, on_path
 from serving.toolchain.progress import Progress
 from serving.toolchain.tool import Tool
@@ -61,6 +61,7 @@ def _provide(name: str, progress: Progress) -> None:
 def _side_by_side(names: list[str], progress: Progress) -> None:
     """A failure is told at once; the others go on, because what they complete is kept."""
     failed: list[str] = []
+    told: set[str] = set()
     with ThreadPoolExecutor(len(names)) as pool:
         running = {pool.submit(_provide, name, progress): name for name in names}
         try:
@@ -69,7 +70,7 @@ def _side_by_side(names: list[str], progress: Progress) -> None:
                     ended.result()
                 except ServingError as error:
                     failed.append(running[ended])
-                    progress.say(str(error))
+                    progress.say(_telling(error, told))
         except BaseException:
             stop_all()
             raise
@@ -77,6 +78,16 @@ def _side_by_side(names: list[str], progress: Progress) -> None:
         raise ServingError(
             f"set-up failed at {', '.join(sorted(failed))} (see above); what was completed is kept"
         )
+
+
+def _telling(error: ServingError, told: set[str]) -> str:
+    """In full once; what fails for the same reason gets a line."""
+    if not isinstance(error, StepFailed) or error.remedy == OTHERWISE:
+        return str(error)
+    if error.remedy in told:
+        return error.brief
+    told.add(error.remedy)
+    return str(error)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

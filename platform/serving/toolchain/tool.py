@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from serving.errors import ServingError
@@ -21,6 +22,8 @@ class Tool:
     path: Path
     origin: str
     """`PATH`, or where the program in the cache was had from."""
+    built: datetime | None = None
+    """When it came into the cache."""
     args: tuple[str, ...] = ()
     """What every start of it needs on its command line."""
     env: Mapping[str, str] = field(default_factory=dict)

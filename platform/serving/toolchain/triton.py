@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def build(shop: Workshop) -> Built:
     stub = STUBS / made.minor / "triton_python_backend_stub"
     shutil.copy(shop.folder / stub, shop.folder / BACKENDS / "python")
     _give_library(shop, made)
-    return Built("package index", {"tritonserver": _probe(shop), "triton-python": made.dotted})
+    try:
+        version = probe(shop.folder)
+    except ServingError as error:
+        raise StepFailed(shop.name, str(SERVER), "started, but:", str(error), shop.log) from error
+    return Built("package index", {"tritonserver": version, "triton-python": made.dotted})
 
 
 def _give_library(shop: Workshop, python: Interpreter) -> None:
@@ -72,26 +77,25 @@ def _give_library(shop: Workshop, python: Interpreter) -> None:
     shutil.rmtree(aside)
 
 
-def _probe(shop: Workshop) -> str:
-    """Load a Python model as a test of everything above; the server then prints its version."""
-    model = shop.folder / "probe" / "probe"
-    (model / "1").mkdir(parents=True)
-    (model / "config.pbtxt").write_text('name: "probe"\nbackend: "python"\n')
-    (model / "1" / "model.py").write_text(PROBE)
-    command = [
-        *(str(shop.folder / SERVER), f"--model-repository={model.parent}"),
-        f"--backend-directory={shop.folder / BACKENDS}",
-        *("--model-control-mode=explicit", "--load-model=probe"),
-        *("--allow-http=false", "--allow-grpc=false", "--allow-metrics=false"),
-    ]
-    log = model.parent.with_suffix(".log")
-    with log.open("wb") as output, child(command, output, search_path(shop.folder)) as server:
-        deadline = time.monotonic() + START_SECONDS
-        while server.poll() is None and time.monotonic() < deadline:
-            found = re.search(r"server_version\W+([\d.]+)", log.read_text())
-            if found:
-                return found[1]
-            time.sleep(0.1)
-    raise StepFailed(
-        shop.name, " ".join(command), "did not load a model", log.read_text(), shop.log
-    )
+def probe(folder: Path) -> str:
+    """Start the server on a Python model, without ports; it then prints its version."""
+    with tempfile.TemporaryDirectory(prefix="serving-probe-") as aside:
+        model = Path(aside) / "models" / "probe"
+        (model / "1").mkdir(parents=True)
+        (model / "config.pbtxt").write_text('name: "probe"\nbackend: "python"\n')
+        (model / "1" / "model.py").write_text(PROBE)
+        command = [
+            *(str(folder / SERVER), f"--backend-directory={folder / BACKENDS}"),
+            *("--model-control-mode=explicit", "--load-model=probe"),
+            f"--model-repository={model.parent}",
+            *("--allow-http=false", "--allow-grpc=false", "--allow-metrics=false"),
+        ]
+        log = Path(aside) / "log"
+        with log.open("wb") as output, child(command, output, search_path(folder)) as server:
+            deadline = time.monotonic() + START_SECONDS
+            while server.poll() is None and time.monotonic() < deadline:
+                found = re.search(r"server_version\W+([\d.]+)", log.read_text())
+                if found:
+                    return found[1]
+                time.sleep(0.1)
+        raise ServingError(f"tritonserver did not load a Python model:\n{log.read_text()}")
