@@ -31,6 +31,6 @@ def changed(name: str, path: JsonPath, value: object) -> ModelContract:
     document: Any = json.loads(_document(name))
     at = document
     for key in path[:-1]:
-        at = at[key] if isinstance(at, list) else at.setdefault(key, {})
+        at = at[key] if isinstance(key, int) else at.setdefault(key, {})
     at[path[-1]] = value
     return ModelContract.model_validate_json(json.dumps(document))
