@@ -156,8 +156,10 @@ def _wanting(backend: Backend | None, sizes: Mapping[str, int]) -> Iterator[tupl
     wanted = REQUIRED[backend] if backend else None
     if wanted is None:
         return
-    # ONNX with weights of its own files may be a folder of that name
-    found = {p: size for p, size in sizes.items() if p == wanted or p.startswith(f"{wanted}/")}
+    found = {path: size for path, size in sizes.items() if path == wanted}
+    if backend == "onnxruntime":
+        # a folder of that name holds the model with its weights in files of their own
+        found |= {path: size for path, size in sizes.items() if path == f"{wanted}/{wanted}"}
     if not found:
         others = [shown(path) for path in sorted(sizes) if path.endswith(_LOADABLE)]
         hint = f"; there is {', '.join(others[:3])}" if others else ""

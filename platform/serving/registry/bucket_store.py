@@ -90,9 +90,9 @@ class BucketStaging(Bucket):
     def write(self, path: str, content: io.RawIOBase, size: int, advance: Advance) -> Entry:
         place = self._place
         hashing = Hashing(content, advance)
-        with explained(f"{self.where}/{path}"):
+        with explained(f"{self.where}/{path}"), io.BufferedReader(hashing, CHUNK) as stream:
             place.client.upload_fileobj(
-                io.BufferedReader(hashing, CHUNK),
+                stream,
                 place.bucket,
                 place.prefix + path,
                 Config=TransferConfig(

@@ -60,11 +60,10 @@ class Folder:
     def open(self, path: str) -> Iterator[io.RawIOBase]:
         # without O_NONBLOCK, a pipe that took the file's place would be waited for
         descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Refused(self.where, [FileProblem(path, "is not a file")], "put a file there")
         with open(descriptor, "rb", buffering=0) as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Refused(
-                    self.where, [FileProblem(path, "is not a file any more")], "try again"
-                )
             yield stream
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from serving.contract.repository import version_number
 from serving.errors import ServingError
@@ -24,9 +25,12 @@ class Row:
 def rows(store: Store, model: str | None = None) -> Iterator[Row]:
     """Every version by its manifest; its files are not looked at. What is broken is said."""
     for name in [model] if model else store.models():
-        versions = store.versions(name)
-        for version in sorted(versions, key=lambda v: (version_number(v) or 0, v)):
+        for version in sorted(store.versions(name), key=_order):
             yield _row(store, name, version)
+
+
+def _order(version: str) -> tuple[float, str]:
+    return version_number(version) or inf, version
 
 
 def _row(store: Store, model: str, version: str) -> Row:

@@ -31,7 +31,7 @@ from serving.contract.repository import (
 )
 from serving.registry.errors import Refused
 
-MAX_BYTES: Final = 64 << 20
+MAX_BYTES: Final = 32 << 20
 """Room for MAX_FILES entries of ordinary length."""
 
 Size = Annotated[int, Field(ge=0, le=1 << 50)]

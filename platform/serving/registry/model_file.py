@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+import yaml
+from yaml import MappingNode, Node, SequenceNode
 
 from serving.contract.check import check
 from serving.contract.document import parse
@@ -72,8 +72,9 @@ def with_version(raw: bytes, version: int, entry: Mapping[str, str]) -> bytes:
 
 
 def _versions(text: str) -> tuple[Node, Node] | tuple[None, None]:
-    root = YAML(typ="safe", pure=True).compose(text)
-    return next((pair for pair in root.value if pair[0].value == "versions"), (None, None))
+    root = yaml.compose(text, Loader=yaml.CBaseLoader)
+    pairs = root.value if isinstance(root, MappingNode) else []
+    return next((pair for pair in pairs if pair[0].value == "versions"), (None, None))
 
 
 def _last_line(node: Node) -> int:
@@ -85,11 +86,10 @@ def _last_line(node: Node) -> int:
 
 
 def _block(pad: str, version: int, entry: Mapping[str, str]) -> list[str]:
-    yaml = YAML()
-    yaml.width = 1 << 16
-    text = io.StringIO()
-    yaml.dump({version: dict(entry)}, text)
-    return [pad + line for line in text.getvalue().splitlines(keepends=True)]
+    text = yaml.safe_dump(
+        {version: dict(entry)}, sort_keys=False, width=1 << 16, allow_unicode=True
+    )
+    return [pad + line for line in text.splitlines(keepends=True)]
 
 
 def _insert(lines: list[str], at: int, block: list[str]) -> None:

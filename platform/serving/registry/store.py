@@ -52,7 +52,6 @@ class Store(Protocol):
 
 def open_store(where: str) -> Store:
     """`/a/folder`, `file:///a/folder` or `s3://bucket/prefix`."""
-    from serving.registry.bucket_store import BucketStore
     from serving.registry.folder_store import FolderStore
 
     scheme, separator, rest = where.partition("://")
@@ -61,5 +60,8 @@ def open_store(where: str) -> Store:
     if scheme == "file" and rest.startswith("/"):
         return FolderStore(Path(rest))
     if scheme == "s3":
+        # boto3 is large; only its users wait for it
+        from serving.registry.bucket_store import BucketStore
+
         return BucketStore(where)
     raise InputError(f"{where}: expected a folder, file:///a/folder or s3://bucket/prefix")

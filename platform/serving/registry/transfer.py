@@ -85,7 +85,7 @@ def entry_of(stream: io.RawIOBase, advance: Advance) -> Entry:
 
 
 def copy(stream: io.RawIOBase, write: Callable[[memoryview], object], advance: Advance) -> Entry:
-    """Copies to the end; each piece is hashed while it is written."""
+    """Copies to the end; in a large file, each piece is hashed while it is written."""
     digest = hashlib.sha256()
     size = 0
     buffer, other = (memoryview(bytearray(CHUNK)) for _ in range(2))
@@ -94,7 +94,9 @@ def copy(stream: io.RawIOBase, write: Callable[[memoryview], object], advance: A
         while read := stream.readinto(buffer):
             if hashed:
                 hashed.result()
-            hashed = hasher.submit(digest.update, buffer[:read])
+            hashed = hasher.submit(digest.update, buffer) if read == CHUNK else None
+            if not hashed:
+                digest.update(buffer[:read])
             write(buffer[:read])
             size += read
             advance(read)

@@ -42,12 +42,12 @@ def find(store: Store, model: str, version: int) -> Files:
 
 def read_manifest(files: Files, model: str, version: int) -> Manifest:
     """Raises Refused, also where the manifest speaks of another version."""
-    path = f"{files.where}/{MANIFEST}"
-    try:
-        with failing(path), files.open(MANIFEST) as stream:
-            raw = io.BufferedReader(stream).read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise Refused(files.where, [FileProblem(MANIFEST, "is missing")], _DO) from None
+    with failing(f"{files.where}/{MANIFEST}"):
+        try:
+            with files.open(MANIFEST) as stream, io.BufferedReader(stream) as whole:
+                raw = whole.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            raise Refused(files.where, [FileProblem(MANIFEST, "is missing")], _DO) from None
     manifest = parse(raw, files.where)
     if (manifest.model, manifest.version) != (model, version):
         what = f"is that of {manifest.model} {manifest.version}, expected {model} {version}"
