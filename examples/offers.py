@@ -39,8 +39,8 @@ def example() -> Example:
     train, held_out = data()
     ranker = GradientBoostingRegressor(n_estimators=60, max_depth=3, random_state=0)
     ranker.fit(train["features"], train["clicked"])
-    ranked = _ndcg(held_out, ranker.predict(held_out["features"]))
-    popular = _ndcg(held_out, held_out["features"][:, FEATURES.index("popularity")])
+    ranked = ndcg(held_out, ranker.predict(held_out["features"]))
+    popular = ndcg(held_out, held_out["features"][:, FEATURES.index("popularity")])
     score = f"NDCG@5 {ranked:.3f} of 200 held-out visits; by popularity alone {popular:.3f}"
     inputs = [("features", FloatTensorType([None, len(FEATURES)]))]
     outputs = [("score", FloatTensorType([None, 1]))]
@@ -49,7 +49,7 @@ def example() -> Example:
     return Example(versions={1: version}, held_out=held_out)
 
 
-def _ndcg(visits: Samples, scores: NDArray[Any]) -> float:
+def ndcg(visits: Samples, scores: NDArray[Any]) -> float:
     shape = (-1, OFFERS_PER_VISIT)
     clicked = visits["clicked"].reshape(shape)
     some = clicked.any(axis=1)

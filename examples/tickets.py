@@ -60,9 +60,8 @@ MISFILED = 0.02
 def data() -> tuple[Samples, Samples]:
     """2400 tickets to learn from and 600 held out."""
     random = Random(7)  # noqa: S311  # a corpus, not a secret
-    tickets = [_ticket(random) for _ in range(3000)]
-    texts = np.array([text for text, _ in tickets])
-    queues = np.array([queue for _, queue in tickets])
+    tickets = dict(_ticket(random) for _ in range(3500))  # no text twice, or it is not held out
+    texts, queues = np.array(list(tickets)[:3000]), np.array(list(tickets.values())[:3000])
     return (
         {"text": texts[:2400], "label": queues[:2400]},
         {"text": texts[2400:], "label": queues[2400:]},

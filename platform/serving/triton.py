@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import secrets
 import signal
 import socket
@@ -34,6 +35,10 @@ _ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 0.05
 _EXIT_SECONDS: Final = 10
 _LOG_LINES: Final = 20
+_CHATTER: Final = re.compile(r"[IW]\d{4} |[|+]|E\d{4} .*CudaDriverHelper")
+"""Lines of Triton's log that never say why it failed; the last is there wherever no GPU is."""
+_LISTEN: Final = "0A"
+"""As /proc/net/tcp writes that state."""
 
 
 class TritonFailed(ServingError):
@@ -46,7 +51,6 @@ class Server:
     grpc_port: int
     metrics_port: int
     log: Path
-    identity: str = field(default_factory=lambda: secrets.token_hex(8))
     key: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
@@ -61,12 +65,12 @@ class Server:
     def ready(self, model: str, version: int) -> bool:
         """Asks for the version itself: one failed load turns the server's own readiness to 400."""
         try:
-            # Another server may have won the race for the port; it does not know our identity.
-            ours = httpx.get(f"{self.url}/v2").json()["name"] == self.identity
-            answer = httpx.get(f"{self.url}/v2/models/{model}/versions/{version}/ready")
-        except (httpx.TransportError, ValueError, KeyError):
+            answer = httpx.get(
+                f"{self.url}/v2/models/{model}/versions/{version}/ready", trust_env=False
+            )
+        except httpx.TransportError:
             return False
-        return ours and answer.status_code == httpx.codes.OK
+        return answer.status_code == httpx.codes.OK
 
     def infer(
         self, model: str, version: int, inputs: Tensors, protocol: Protocol = "http"
@@ -76,7 +80,7 @@ class Server:
         return infer(protocol, f"{ADDRESS}:{port}", model, version, inputs)
 
     def metrics(self) -> list[Sample]:
-        answer = httpx.get(f"http://{ADDRESS}:{self.metrics_port}/metrics")
+        answer = httpx.get(f"http://{ADDRESS}:{self.metrics_port}/metrics", trust_env=False)
         return parse_metrics(answer.raise_for_status().text)
 
 
@@ -140,7 +144,6 @@ def _surface(server: Server) -> list[str]:
     """Where it answers, and to whom."""
     restricted = f"model-repository:{ADMIN_HEADER}={server.key}"
     return [
-        f"--id={server.identity}",
         *(f"--http-address={ADDRESS}", f"--http-port={server.http_port}"),
         *(f"--grpc-address={ADDRESS}", f"--grpc-port={server.grpc_port}"),
         *(f"--metrics-address={ADDRESS}", f"--metrics-port={server.metrics_port}"),
@@ -169,22 +172,22 @@ def _wait(
 ) -> None:
     deadline = time.monotonic() + within
     missing = dict(versions)
-    while missing or not _listens(server.metrics_port):
+    while missing:
         names = ", ".join(f"{model} version {version}" for model, version in missing.items())
         if process.poll() is not None:
             raise TritonFailed(
                 f"tritonserver ended with exit code {process.returncode} before {names} was "
-                f"ready; its last lines:\n{_tail(server.log)}"
+                f"ready; its last words:\n{_last_words(server.log)}"
             )
         if time.monotonic() > deadline:
             raise TritonFailed(
-                f"{names} was not ready within {within:g} s; the server's last lines:\n"
-                f"{_tail(server.log)}"
+                f"{names} was not ready within {within:g} s; the server's last words:\n"
+                f"{_last_words(server.log)}"
             )
         time.sleep(_POLL_SECONDS)
-        missing = {
-            model: version for model, version in missing.items() if not server.ready(model, version)
-        }
+        # somebody else may have won the race for a port, and may serve models of the same names
+        if _ports(process.pid) >= {server.http_port, server.grpc_port, server.metrics_port}:
+            missing = {m: v for m, v in missing.items() if not server.ready(m, v)}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -210,11 +213,26 @@ def _free(port: int) -> bool:
     return True
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex((ADDRESS, port)) == 0
+def _ports(pid: int) -> set[int]:
+    """Those that the process itself listens on."""
+    own = {_target(link) for link in Path(f"/proc/{pid}/fd").glob("*")}
+    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    rows = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    return {
+        int(address.rpartition(":")[2], 16)
+        for _, address, _, state, *others in rows
+        if state == _LISTEN and f"socket:[{others[5]}]" in own
+    }
 
 
-def _tail(log: Path) -> str:
+def _target(link: Path) -> str | None:
+    with suppress(OSError):
+        return os.readlink(link)
+    return None
+
+
+def _last_words(log: Path) -> str:
+    """Errors and what models printed; where there is neither, whatever came last."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return "\n".join(lines[-_LOG_LINES:])
+    telling = [line for line in lines if not _CHATTER.match(line)]
+    return "\n".join((telling or lines)[-_LOG_LINES:])

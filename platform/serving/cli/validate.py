@@ -6,36 +6,45 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.cli.registry import MODELS, AsJson, Model, Models, Number
 from serving.contract.check import load
 from serving.contract.model import ModelContract
 from serving.errors import InputError
 from serving.registry.store import open_store
-from serving.registry.validate import Validation, staged, validate
-from serving.triton import TritonFailed
+from serving.registry.verify import find
 
-MODELS = Path("platform/models")
+if TYPE_CHECKING:
+    from serving.registry.validate import Validation
 
 
 def validate_version(
-    model: Annotated[str, typer.Argument(help="A contract of platform/models/.")],
-    version: Annotated[int, typer.Argument(min=1)],
+    model: Model,
+    version: Number,
     source: Annotated[
-        Path | None, typer.Option("--from", help="The files before they are published.")
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Its files, before they are published."),
     ] = None,
     store: Annotated[
-        str | None, typer.Option(help="Where the version is published: a folder or s3://….")
+        str | None,
+        typer.Option("--in", metavar="STORE", help="Where it is published."),
     ] = None,
-    models: Annotated[Path, typer.Option(help="Where the contracts are.")] = MODELS,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    models: Models = MODELS,
+    as_json: AsJson = False,
 ) -> None:
-    """Start the version, wait for it within its budget, send its golden requests. 1 if it fails."""
+    """Start a version on a real tritonserver and send its golden requests; exit code 1 if it fails.
+
+    It has to be ready within the contract's start-up budget.
+    """
+    # brings tritonclient and numpy, which only its own users wait for
+    from serving.triton import TritonFailed
+
     contract = load(models / f"{model}.yaml")
     if (source is None) == (store is None):
-        raise InputError("say where the version is: either --from FOLDER or --store STORE")
+        raise InputError("say where the version is: either --from FOLDER or --in STORE")
     if not as_json:
         budget = contract.health.startup_seconds
         typer.echo(f"starting {model} version {version}, ready within {budget} s …", err=True)
@@ -57,11 +66,15 @@ def validate_version(
 def _validated(
     contract: ModelContract, version: int, source: Path | None, store: str | None
 ) -> Validation:
+    from serving.registry.validate import as_published, staged, validate
+
     if source is not None:
         with staged(contract, version, source) as folder:
             return validate(contract, version, folder)
-    where = open_store(store or "").version(contract.name, version).where
-    return validate(contract, version, where if where.startswith("s3://") else Path(where))
+    artifact = find(open_store(store or ""), contract.name, version)
+    in_bucket = artifact.where.startswith("s3://")
+    repository = artifact.where if in_bucket else Path(artifact.where)
+    return validate(as_published(contract, artifact), version, repository)
 
 
 def _print_json(model: str, version: int, facts: Mapping[str, object]) -> None:
