@@ -57,7 +57,7 @@ golden: ## rewrite the golden names after an intended rename
 
 docs: ## regenerate docs/reference
 	@$(TOOLCHAIN) setup unit
-	$(BIN)/serving docs
+	$(BIN)/python tools/reference.py
 
 lock: ## resolve every lock file anew from pyproject.toml
 	@$(TOOLCHAIN) lock

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import typer
 from pydantic import BaseModel
 
@@ -74,10 +73,16 @@ def _inner(
             yield section, f" ({tag})." if tag and "oneOf" in field else "."
         elif "$ref" in option.get("items", {}):
             yield _resolved(option["items"], known), "[]."
-        elif isinstance(option.get("additionalProperties"), Mapping):
-            value = option["additionalProperties"]
-            if "$ref" in value:
+        else:
+            for value in _values(option):
                 yield _resolved(value, known), ".<name>."
+
+
+def _values(mapping: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sections that the entries of a mapping are."""
+    by_pattern = mapping.get("patternProperties", {}).values()
+    candidates = [mapping.get("additionalProperties"), *by_pattern]
+    return [value for value in candidates if isinstance(value, Mapping) and "$ref" in value]
 
 
 def _resolved(reference: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -92,10 +97,10 @@ def _tag(section: Mapping[str, Any]) -> str | None:
 
 def _takes(field: Mapping[str, Any], known: Mapping[str, Any]) -> str:
     if "$ref" in field:
-        return "section"
+        return _tag(_resolved(field, known)) or "section"
     options = field.get("oneOf", field.get("anyOf"))
     if options:
-        kinds = [_tag(_resolved(o, known)) if "$ref" in o else _takes(o, known) for o in options]
+        kinds = [_takes(option, known) for option in options]
         return " or ".join(dict.fromkeys(f"{kind}" for kind in kinds if kind != "null"))
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
@@ -129,32 +134,26 @@ def _cell(field: Mapping[str, Any]) -> str:
 
 def commands_page() -> str:
     root = typer.main.get_command(app)
-    return f"{NOTE}# The `serving` command\n\n" + "\n".join(_commands(root, ["serving"]))
+    return f"{NOTE}# The `serving` command\n\n" + "\n".join(_commands(root, "serving"))
 
 
-def _commands(command: click.Command, words: list[str]) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        for name in command.list_commands(click.Context(command)):
-            below = command.get_command(click.Context(command), name)
-            if below is not None:
-                yield from _commands(below, [*words, name])
+def _commands(command: Any, words: str) -> Iterator[str]:
+    """Click's commands, whose classes differ between releases of typer."""
+    if subcommands := getattr(command, "commands", None):
+        for name, below in subcommands.items():
+            yield from _commands(below, f"{words} {name}")
         return
-    context = click.Context(command, info_name=" ".join(words))
-    text = (command.help or "").strip().replace("\n", " ")
-    yield f"## `{' '.join(words)}`\n\n{text}\n\n```\n{command.get_usage(context)[7:]}\n```\n"
+    usage = command.get_usage(command.context_class(command, info_name=words))
+    text = " ".join(command.help.split())
+    yield f"## `{words}`\n\n{text}\n\n```\n{usage.removeprefix('Usage: ')}\n```\n"
     rows = [
-        f"| `{parameter.metavar or ', '.join(parameter.opts)}` | {_help(parameter)} |"
+        f"| `{', '.join(parameter.opts)}` | {(parameter.help or '').replace('|', '&#124;')} |"
         for parameter in command.params
         if "--help" not in parameter.opts
     ]
-    if rows:
-        yield "| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+    yield "| argument or option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
     if command.epilog:
         yield f"{command.epilog}\n"
-
-
-def _help(parameter: click.Parameter) -> str:
-    return str(getattr(parameter, "help", "") or "").replace("|", "\\|")
 
 
 def main() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -79,13 +80,11 @@ def test_every_serving_command_parses(document: Path) -> None:
 
 
 def why_it_does_not_parse(words: list[str]) -> str | None:
-    command: click.Command = typer.main.get_command(app)
-    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z-]+", words[0]):
-        below = command.get_command(click.Context(command), words[0])
-        if below is None:
+    command: Any = typer.main.get_command(app)
+    while (subcommands := getattr(command, "commands", None)) and words and words[0].isalpha():
+        if words[0] not in subcommands:
             return f"no command {words[0]}"
-        command, words = below, words[1:]
-    words = ["1" if re.fullmatch(r"[A-Z]+|N|…", word) else word for word in words if word != "…"]
+        command, words = subcommands[words[0]], words[1:]
     known = {name for parameter in command.params for name in (*parameter.opts, "--help", "-h")}
     unknown = [word for word in words if word.startswith("-") and word.split("=")[0] not in known]
     return f"no option {', '.join(unknown)}" if unknown else None
@@ -105,6 +104,19 @@ def test_every_diagram_closes_what_it_opens(document: Path) -> None:
         for opening, closing in ("[]", "()", "{}"):
             assert diagram.count(opening) == diagram.count(closing)
         assert diagram.count("subgraph") == len(re.findall(r"^\s*end\b", diagram, flags=re.M))
+
+
+def test_commands_that_do_not_exist_are_found() -> None:
+    assert why_it_does_not_parse(["model", "chek"]) == "no command chek"
+    assert why_it_does_not_parse(["model", "check", "--sjon"]) == "no option --sjon"
+    assert why_it_does_not_parse(["model", "check", "--json", "a.yaml"]) is None
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    pages = runpy.run_path(str(ROOT / "tools" / "reference.py"))["pages"]()
+    folder = ROOT / "docs" / "reference"
+    stale = [name for name, text in pages.items() if (folder / name).read_text() != text]
+    assert stale == [], "run `make docs`"
 
 
 def test_the_map_names_every_component() -> None:

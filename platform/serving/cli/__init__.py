@@ -7,6 +7,7 @@ import sys
 import typer
 
 from serving.cli import model
+from serving.cli.doctor import doctor
 from serving.errors import ServingError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model.app, name="model")
+app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 
 def main() -> None:

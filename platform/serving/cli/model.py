@@ -9,6 +9,15 @@ from typing import Annotated
 
 import typer
 
+from serving.cli.registry import (
+    MODELS,
+    list_versions,
+    prune_versions,
+    publish_version,
+    show_version,
+    verify_version,
+)
+from serving.cli.validate import validate_version
 from serving.contract.check import Checked, check, load
 from serving.contract.compatibility import differences
 from serving.contract.document import read
@@ -17,8 +26,6 @@ from serving.contract.problem import DocumentError, Problem
 from serving.errors import InputError
 
 app = typer.Typer(help="Model contracts and their versions.", no_args_is_help=True)
-
-MODELS = Path("platform/models")
 
 
 @app.command("check", epilog="Example: serving model check platform/models/digits.yaml")
@@ -118,3 +125,17 @@ def _print(file: str, result: Checked) -> None:
         typer.echo(f"notice: {notice}", err=True)
     count = len(result.problems)
     typer.echo(f"{file}: {f'{count} problem' + 's' * (count != 1) if count else 'sound'}")
+
+
+app.command("validate", epilog="Example: serving model validate digits 2 --from build/digits/2")(
+    validate_version
+)
+app.command(
+    "publish", epilog="Example: serving model publish digits 2 --from build/digits/2 --to store"
+)(publish_version)
+app.command("verify", epilog="Example: serving model verify digits 2 --in store")(verify_version)
+app.command("list", epilog="Example: serving model list --in store")(list_versions)
+app.command("show", epilog="Example: serving model show digits 2 --in store --json")(show_version)
+app.command("prune", epilog="Example: serving model prune digits --in store --keep 3 --yes")(
+    prune_versions
+)

@@ -64,15 +64,21 @@ class Resources(Section):
     """Of one replica."""
 
     accelerator: Literal["gpu", "cpu"] = "gpu"
+    """CPU is for dev and for models that do not gain from a GPU."""
     gpus: Annotated[int, Field(ge=0, le=16)] = 1
+    """Whole GPUs; 1 when one is shared."""
     gpu_memory: Memory | None = None
     """Needed on each GPU, or on the MIG instance."""
     cpu: Cpu
+    """Requested and guaranteed: `2`, `500m`."""
     memory: Memory
+    """Requested and at the same time the limit: `4Gi`."""
     instance_types: tuple[str, ...] = ()
     """GPU instance types it may run on; it must fit each of them."""
     sharing: Literal["none", "mig", "time-slicing"] = "none"
+    """Time slices are for small workloads; MIG only where the instance type has it."""
     mig_profile: Annotated[str, Field(pattern=r"^[1-7]g\.[0-9]{1,3}gb$")] | None = None
+    """Such as `1g.5gb`; with `sharing: mig`."""
 
     @property
     def gpu_count(self) -> int:
@@ -88,7 +94,9 @@ class Slo(Section):
     """Promises to callers; latencies are measured at the gateway."""
 
     p50_ms: Milliseconds = 100.0
+    """Half of the requests are faster. An edge of the latency histogram."""
     p99_ms: Milliseconds
+    """99 % of the requests are faster. An edge of the latency histogram."""
     error_rate: Share = 0.001
     """Largest share of requests that may fail."""
     queue_ms: Milliseconds = 50.0
@@ -99,6 +107,7 @@ class Rollout(Section):
     steps: Annotated[tuple[Percent, ...], Field(min_length=1, max_length=20)] = (5, 10, 25, 50, 95)
     """Weights of the canary; the last watch runs at the last of them."""
     min_step_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """Shortest time at a weight, however good the evidence."""
     shadow_percent: Percent = 0
     """Share of stable's traffic mirrored to the canary before the first step."""
     gates: Annotated[frozenset[GateName], Field(min_length=1)] = frozenset(
@@ -118,6 +127,7 @@ class Replicas(Section):
 
 class Scaling(Section):
     min_replicas: Annotated[int, Field(ge=0, le=1000)] = 2
+    """Of each version that takes traffic; never 0 outside dev."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 4
     dev: Replicas = Replicas(min_replicas=1, max_replicas=1)
     """In dev environments; the only place where zero is taken."""
@@ -140,6 +150,7 @@ class Observability(Section):
     labels: dict[Name, Annotated[str, Field(max_length=63)]] = Field(default_factory=dict)
     """Added to alerts: who is called, which product it serves."""
     trace_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of requests whose trace is kept."""
 
 
 class Version(Section):
@@ -150,18 +161,22 @@ class Version(Section):
     contract: Digest
     """Of what reaches the server, as frozen when it was published."""
     source: Text
+    """Where the artifact came from."""
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     """What this version changes in `runtime`, merged over it."""
 
 
 class ModelContract(Section):
     name: Name
+    """Also the name of the file."""
     tenant: Name
+    """Who owns it: a file of `platform/tenants/`."""
     description: Text
     workload: Workload = "standard"
     """Decides placement: latency-critical spreads, standard and small pack."""
     runtime: Runtime
     repository: Repository = EfsRepository(kind="efs")
+    """Where the server reads its version from."""
     resources: Resources
     health: Health
     slo: Slo

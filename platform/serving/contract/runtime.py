@@ -75,6 +75,7 @@ class EnsembleStep(Section):
 
 class TritonModel(Section):
     backend: Backend
+    """Triton's backend that runs it."""
     inputs: Annotated[dict[TensorName, Tensor], Field(min_length=1)]
     outputs: Annotated[dict[TensorName, Tensor], Field(min_length=1)]
     max_batch_size: Annotated[int, Field(ge=0, le=65_536)] = 8
