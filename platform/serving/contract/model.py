@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, PlainSerializer
 
 from serving.contract.fields import (
     Cpu,
@@ -110,7 +110,11 @@ class Rollout(Section):
     """Shortest time at a weight, however good the evidence."""
     shadow_percent: Percent = 0
     """Share of stable's traffic mirrored to the canary before the first step."""
-    gates: Annotated[frozenset[GateName], Field(min_length=1)] = frozenset(
+    gates: Annotated[
+        frozenset[GateName],
+        Field(min_length=1),
+        PlainSerializer(sorted, return_type=list[GateName]),  # a set has another order in each run
+    ] = frozenset(
         ("errors", "p99", "p50", "slowdown", "queue", "pending", "gpu-memory", "saturation",
          "golden", "mirror")
     )  # fmt: skip
