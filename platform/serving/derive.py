@@ -106,8 +106,9 @@ def _container_resources(contract: ModelContract) -> dict[str, str]:
 
 def _promotion(contract: ModelContract) -> dict[str, Any]:
     return {
-        "rollout": contract.rollout.model_dump() | {"gates": sorted(contract.rollout.gates)},
-        "limits": contract.slo.model_dump() | {"gpu_memory": contract.resources.gpu_memory},
+        "rollout": contract.rollout,
+        "slo": contract.slo,
+        "gpu_memory": contract.resources.gpu_memory,
     }
 
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from serving.observability.alerts import alerts
+from serving.observability.dialect import ENVOY, ISTIO, Dialect
+from serving.observability.rule_file import as_yaml, rule_file
+from serving.observability.rules import recording_rules
+from tests.contracts import contract
+
+DIALECTS = pytest.mark.parametrize("dialect", [ISTIO, ENVOY], ids=lambda dialect: dialect.name)
+RECORDED = re.compile(r"serving:\w+:\w+")
+
+
+def test_both_gateways_are_recorded_under_the_same_names() -> None:
+    istio, envoy = (recording_rules(contract("scan"), dialect) for dialect in (ISTIO, ENVOY))
+    assert [rule["record"] for rule in istio] == [rule["record"] for rule in envoy]
+    assert [rule["labels"] for rule in istio] == [rule["labels"] for rule in envoy]
+    assert all(RECORDED.fullmatch(rule["record"]) for rule in istio)
+
+
+@DIALECTS
+def test_alerts_read_only_what_is_recorded(dialect: Dialect) -> None:
+    recorded = {rule["record"] for rule in recording_rules(contract("scan"), dialect)}
+    read = {name for alert in alerts(contract("scan")) for name in RECORDED.findall(alert["expr"])}
+    assert read == recorded
+
+
+@DIALECTS
+def test_nothing_is_decided_on_a_quantile_or_a_ratio(dialect: Dialect) -> None:
+    rules = [*recording_rules(contract("scan"), dialect), *alerts(contract("scan"))]
+    assert not any("quantile" in rule["expr"] or "/" in rule["expr"] for rule in rules)
+
+
+@DIALECTS
+def test_the_file_holds_one_group_for_each_model(dialect: Dialect) -> None:
+    models = [contract("scan"), contract("forms")]
+    whole = rule_file(models, dialect)
+    assert [group["name"] for group in whole["groups"]] == ["serving-forms", "serving-scan"]
+    assert whole == rule_file(reversed(models), dialect)
+
+
+def test_the_yaml_says_the_same_and_repeats_nothing_by_reference() -> None:
+    whole = rule_file([contract("scan")], ISTIO)
+    text = as_yaml(whole)
+    assert YAML(typ="safe").load(text) == whole
+    assert "&id" not in text
