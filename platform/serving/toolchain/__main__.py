@@ -33,6 +33,9 @@ def main() -> int:
     except ServingError as error:
         progress.say(f"error: {error}")
         return error.exit_code
+    except OSError as error:
+        progress.say(f"error: {error}")
+        return 1
     except KeyboardInterrupt:
         progress.say("stopped; what was completed is kept")
         return 130

@@ -42,7 +42,7 @@ def find(recipe: Recipe) -> Entry | None:
     folder = home() / recipe.name / recipe.key()
     try:
         record = json.loads((folder / RECORD).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return Entry(
         folder=folder,
@@ -56,14 +56,14 @@ def ensure(recipe: Recipe, progress: Progress, obtain: Callable[[str], Tool]) ->
     if find(recipe):
         return
     key, folder = recipe.key(), shelf(recipe.name)
+    _sweep(folder)
     with locked(folder / f"{key}.lock", lambda: progress.waiting(recipe.name)):
         if find(recipe):
             return
-        _sweep(folder, key)
         with progress.step(recipe.name, recipe.doing, recipe.usual) as done:
             shop = Workshop(
                 name=recipe.name,
-                folder=folder / f"{key}.part",
+                folder=folder / f"{key}.{os.getpid()}.part",
                 log=log_file(recipe.name),
                 obtain=obtain,
                 say=lambda line: progress.say(f"  {recipe.name}: {line}"),
@@ -108,13 +108,11 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _sweep(shelf: Path, key: str) -> None:
-    """Remove what killed builds left: this key's (we hold its lock) and any nobody is at."""
+def _sweep(shelf: Path) -> None:
+    """Remove what killed builds left, if nobody is at the same build just now."""
     for part in shelf.glob("*.part"):
-        if part.stem == key:
-            shutil.rmtree(part)
-            continue
-        with contextlib.suppress(BlockingIOError), part.with_suffix(".lock").open("w") as lock:
+        key = part.name.partition(".")[0]
+        with contextlib.suppress(BlockingIOError), (shelf / f"{key}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(part, ignore_errors=True)
 

@@ -17,6 +17,7 @@ from serving.errors import ServingError
 
 LAST_LINES = 12
 WIDEST = 160
+PATIENCE_SECONDS = 10
 SYMPTOMS = (
     ("No space left on device|Disk quota exceeded", "free some disk space, then repeat"),
     (
@@ -122,7 +123,12 @@ def child(
         with _guard:
             _running.discard(process)
         if process.poll() is None:
-            _end(process)
+            _end(process, signal.SIGTERM)
+            try:
+                process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                _end(process, signal.SIGKILL)
+                process.wait()
 
 
 def stop_all() -> None:
@@ -130,12 +136,12 @@ def stop_all() -> None:
     with _guard:
         processes = list(_running)
     for process in processes:
-        _end(process)
+        _end(process, signal.SIGTERM)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, how)
 
 
 def _since(log: Path, start: int) -> str:

@@ -24,34 +24,25 @@ def pinned(lock: str, package: str = r"\S+") -> str:
 
 
 def unpack_wheel(shop: Workshop, lock: str, into: Path) -> None:
-    uv = shop.obtain("uv")
-    shop.run(
-        *uv.command("pip", "install", "--no-deps", *LOCKED),
-        *(
-            "--python",
-            interpreter.running().path,
-            "--target",
-            into,
-            "--requirement",
-            CHECKOUT / lock,
-        ),
-    )
+    python = interpreter.running().path
+    _install(shop, lock, "--no-deps", "--python", python, "--target", into)
 
 
 def make_environment(shop: Workshop, lock: str, python: str | Path, folder: Path) -> None:
     """One that may be moved: the cache builds aside and renames."""
-    uv = shop.obtain("uv")
-    shop.run(*uv.command("venv", "--relocatable", "--python"), python, folder)
-    shop.run(
-        *uv.command("pip", "install", *LOCKED),
-        *("--python", folder / "bin" / "python", "--requirement", CHECKOUT / lock),
-    )
+    shop.run(*shop.obtain("uv").command("venv", "--relocatable", "--python"), python, folder)
+    _install(shop, lock, "--python", folder / "bin" / "python")
+
+
+def _install(shop: Workshop, lock: str, *options: str | Path) -> None:
+    install = shop.obtain("uv").command("pip", "install", *LOCKED)
+    shop.run(*install, *options, "--requirement", CHECKOUT / lock)
 
 
 def install_with_pip(shop: Workshop, lock: str, into: Path) -> None:
     """For uv alone; a Python of a distribution may come without pip and without ensurepip."""
     python: list[str | Path] = [interpreter.running().path]
-    search: dict[str, str] = {}
+    settings = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
     aside = shop.folder / "pip"
     if importlib.util.find_spec("pip"):
         python = [sys.executable]
@@ -60,11 +51,11 @@ def install_with_pip(shop: Workshop, lock: str, into: Path) -> None:
         python = [aside / "bin" / "python"]
     else:
         unpack_debian(shop, "python3-pip-whl", aside)
-        search = {"PYTHONPATH": str(next(aside.glob("usr/share/python-wheels/pip-*.whl")))}
+        settings["PYTHONPATH"] = str(next(aside.glob("usr/share/python-wheels/pip-*.whl")))
     shop.run(
         *(*python, "-m", "pip", "install", "--no-deps", *LOCKED),
         *("--target", into, "--requirement", CHECKOUT / lock),
-        env=search,
+        env=settings,
     )
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -32,9 +32,12 @@ def set_up(groups: Iterable[str], progress: Progress) -> None:
     missing = [name for name in wanted if not _ready(name)]
     if missing:
         machine.check(cache.shelf(""))
-        signal.signal(signal.SIGTERM, _interrupt)
-        obtain("uv", progress)  # nearly every step needs it
-        _side_by_side(missing, progress)
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            obtain("uv", progress)  # nearly every step needs it
+            _side_by_side(missing, progress)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def obtain(name: str, progress: Progress) -> Tool:

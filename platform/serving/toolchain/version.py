@@ -8,15 +8,21 @@ from pathlib import Path
 
 
 def ask(path: Path, question: str) -> str | None:
-    """The version a program tells of itself; None if it does not start or tells none."""
+    """None if it does not start or tells none."""
     try:
         answer = subprocess.run(
             [path, question], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"\d+\.\d+(\.\d+)?", answer.stdout + answer.stderr)
-    return found[0] if found and answer.returncode == 0 else None
+    if answer.returncode:
+        return None
+    return told((answer.stdout + answer.stderr).replace(str(path), ""))
+
+
+def told(answer: str) -> str | None:
+    found = re.search(r"\d+\.\d+(\.\d+)?", answer)
+    return found[0] if found else None
 
 
 def numbers(version: str) -> tuple[int, ...]:
