@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import pulumi
+from serving.stacks import program
 
-from serving import catalog
-from serving.stacks import build, config
-
-settings = config.read()
-for name, value in build(settings, catalog.load(settings.environment)).items():
-    pulumi.export(name, value)
+program()

@@ -12,8 +12,12 @@ S3_CIDRS: Final = ("198.51.100.0/24", "203.0.113.0/24")
 CONTROL_PLANE: Final = "aws:eks/cluster:Cluster"
 """The child of pulumi-eks' component that its users refer to."""
 
-_REFERENCE: Final = {"4dabf18193072939515e22adb298388d": "5cf8f73096256a8f31e491e813e4eb8e"}
-"""How Pulumi marks a reference to a resource on the wire."""
+CLUSTER_OUTPUTS: Final = {
+    "kubeconfigJson": '{"kind": "Config"}',
+    "oidcProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}",
+    "clusterSecurityGroupId": "sg-cluster",
+}
+"""Of pulumi-eks' component, beside the reference to its child."""
 
 _COMPUTED: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]]] = {
     "aws:cloudwatch/logGroup:LogGroup": lambda name, inputs: {"name": inputs.get("name", name)},
@@ -34,17 +38,6 @@ def created(type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict
     if type_ in _COMPUTED:
         outputs |= _COMPUTED[type_](name, inputs)
     return str(inputs.get("bucket", name)) if type_ == "aws:s3/bucket:Bucket" else name, outputs
-
-
-def control_plane(control_plane_urn: str, control_plane_id: str) -> dict[str, Any]:
-    """The outputs of pulumi-eks' Cluster."""
-    reference = {"urn": control_plane_urn, "id": control_plane_id, "packageVersion": ""}
-    return {
-        "eksCluster": _REFERENCE | reference,
-        "kubeconfigJson": '{"kind": "Config"}',
-        "oidcProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}",
-        "clusterSecurityGroupId": "sg-cluster",
-    }
 
 
 def looked_up(token: str, args: Mapping[str, Any]) -> dict[str, Any]:

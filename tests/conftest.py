@@ -153,7 +153,9 @@ class _Monitor(mocks.MockMonitor):
         inputs = rpc.deserialize_properties(request.object)
         id_, state = cloud.created(cloud.CONTROL_PLANE, request.name, inputs)
         self.resources[child] = self.ResourceRegistration(child, id_, state)
-        outputs = asyncio.run(rpc.serialize_properties(cloud.control_plane(child, id_), {}))
+        reference = {rpc._special_sig_key: rpc._special_resource_sig, "urn": child, "id": id_}
+        state_of_it = {**cloud.CLUSTER_OUTPUTS, "eksCluster": reference}
+        outputs = asyncio.run(rpc.serialize_properties(state_of_it, {}))
         return resource_pb2.RegisterResourceResponse(urn=urn, object=outputs)
 
 

@@ -47,6 +47,13 @@ def test_the_api_server_of_prod_cannot_be_reached_from_outside(prod: Graph) -> N
     assert prod.one("eks:index:Cluster").inputs["endpointPublicAccess"] is False
 
 
+def test_nothing_is_asked_of_the_cluster_before_its_administrators_may_ask(prod: Graph) -> None:
+    allowed = prod.all("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert len(allowed) == 2
+    kubernetes = prod.one("pulumi:providers:kubernetes")
+    assert {each.urn for each in allowed} <= kubernetes.dependencies
+
+
 def test_what_people_type_is_named_after_the_stack(prod: Graph) -> None:
     assert prod.one("eks:index:Cluster").inputs["name"] == "serving-prod"
     assert prod.one("aws:s3/bucket:Bucket").inputs["bucket"] == f"serving-prod-models-{ACCOUNT}"

@@ -1,0 +1,93 @@
+"""Stand-ins for the cloud providers: they take what the engine hands them and answer at once.
+
+The real ones are in no package registry. `python -m tests.engine.double PACKAGE` starts one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from concurrent import futures
+from importlib.metadata import version
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from tests import cloud
+
+
+class Double(provider_pb2_grpc.ResourceProviderServicer):
+    """Keeps nothing: what is created is what was asked for and what `tests.cloud` adds."""
+
+    def __init__(self, package: str) -> None:
+        self.version = version(f"pulumi-{package}")
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version=self.version)
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        return self.Diff(request, context)
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: Any, context: Any) -> Any:
+        found = cloud.looked_up(request.tok, MessageToDict(request.args))
+        return provider_pb2.InvokeResponse(**{"return": _struct(found)})
+
+    def Check(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        before, after = MessageToDict(request.old_inputs), MessageToDict(request.news)
+        changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+        some = provider_pb2.DiffResponse.DIFF_SOME
+        none = provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=some if changed else none, diffs=changed)
+
+    def Create(self, request: Any, context: Any) -> Any:
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=request.properties)
+        _, _, type_, name = request.urn.split("::")
+        id_, outputs = cloud.created(type_.split("$")[-1], name, MessageToDict(request.properties))
+        return provider_pb2.CreateResponse(id=id_, properties=_struct(outputs))
+
+    def Update(self, request: Any, context: Any) -> Any:
+        olds, news = MessageToDict(request.olds), MessageToDict(request.news)
+        return provider_pb2.UpdateResponse(properties=_struct(olds | news))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=request.properties, inputs=request.inputs
+        )
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        return empty_pb2.Empty()
+
+
+def _struct(values: Mapping[str, Any]) -> Struct:
+    return ParseDict(dict(values), Struct())
+
+
+def serve(package: str) -> None:
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Double(package), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
