@@ -1,0 +1,1 @@
+"""How a version reaches users: by evidence gathered window by window."""

@@ -1,0 +1,300 @@
+"""What to do after each window: advance, hold, ask or roll back. Pure: replay decides the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import ceil, exp, log
+from typing import Self
+
+from serving.contract.model import Rollout
+from serving.promotion.decision import Decision, Facts, State, Verdict
+from serving.promotion.gate import Finding
+from serving.promotion.judge import Judgement
+from serving.promotion.measurement import Window
+
+STALE_SECONDS = 600.0
+"""Without usable metrics for so long, the weight goes to the first step and a person is asked."""
+ASK_SECONDS = 3600.0
+"""Held at one step for so long, likewise."""
+LAST_WATCH = 2
+"""Times as long as the other steps: what is missed there reaches everybody."""
+DOUBT = -log(0.2)
+"""Log evidence of harm from which the weight does not rise, though it accuses nobody yet."""
+COMPARABLE_WEIGHT = 50
+"""Above it stable gets too little traffic to compare a suspect canary with quickly."""
+USABLE_CAPACITY = 0.85
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    steps: tuple[int, ...]
+    dwell_seconds: tuple[float, ...]
+    """Watched at least so long at each step, however clear the evidence."""
+    false_rollback: float
+    false_advance: float
+    armed: bool
+    """Statistical gates may roll back by themselves: calibrated, or waived by somebody named."""
+    first_release: bool = False
+    """There is no stable version: all or nothing, after a load test against the SLO."""
+    shadow: bool = False
+    """Mirrored requests must show the canary safe before users reach it."""
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in pairwise((0, *self.steps)))
+        if not self.steps or not rising or self.steps[-1] >= 100:
+            raise ValueError(f"steps must rise and stay within 1 and 99, got {self.steps}")
+        if len(self.dwell_seconds) != len(self.steps):
+            raise ValueError(f"{len(self.steps)} steps need as many dwell times")
+
+    @classmethod
+    def of(cls, rollout: Rollout, *, armed: bool, first_release: bool = False) -> Self:
+        step = float(rollout.min_step_seconds)
+        return cls(
+            steps=rollout.steps,
+            dwell_seconds=(*(step,) * (len(rollout.steps) - 1), step * LAST_WATCH),
+            false_rollback=rollout.false_rollback,
+            false_advance=rollout.false_advance,
+            armed=armed,
+            first_release=first_release,
+            shadow=rollout.shadow_percent > 0,
+        )
+
+
+def decide(plan: Plan, state: State, judgement: Judgement, facts: Facts | None = None) -> Decision:
+    facts = facts or Facts()
+    return (
+        _commanded(state, facts)
+        or _promoted(state, judgement)
+        or _harmful(plan, state, judgement, facts)
+        or _undecidable(plan, state, judgement)
+        or _warned(plan, state, judgement)
+        or _earned(plan, state, judgement)
+    )
+
+
+def _commanded(state: State, facts: Facts) -> Decision | None:
+    """What people and other programs have settled already."""
+    if facts.failed_rollback:
+        return Decision(
+            verdict=Verdict.ROLLBACK,
+            weight=0,
+            reason=f"rolling back failed, so the route is changed directly: "
+            f"{facts.failed_rollback}",
+            break_glass=True,
+            alert=True,
+        )
+    if facts.abort:
+        return _rollback(state, facts, f"aborted: {facts.abort}")
+    if facts.superseded_by is not None:
+        return _rollback(
+            state, facts, f"superseded by version {facts.superseded_by}, which starts afresh"
+        )
+    if facts.observed_weight is not None and facts.observed_weight != state.weight:
+        return Decision(
+            verdict=Verdict.HOLD,
+            weight=state.weight,
+            reason=f"the weight was changed by hand: {state.weight} was set, "
+            f"{facts.observed_weight} is in force; it is left alone",
+            alert=True,
+        )
+    return None
+
+
+def _promoted(state: State, judgement: Judgement) -> Decision | None:
+    """After 100 % there is nothing left to compare with: a person is told, and may revert."""
+    if state.weight < 100:
+        return None
+    for finding in judgement.findings:
+        if finding.guard or finding.step_back:
+            return Decision(
+                verdict=Verdict.ASK,
+                weight=100,
+                reason=f"revert to the previous version? {finding.guard or finding.step_back}",
+                gate=finding.gate,
+                alert=True,
+            )
+    return Decision(verdict=Verdict.HOLD, weight=100, reason="promoted; the watch goes on")
+
+
+def _harmful(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> Decision | None:
+    proven = judgement.harm >= -log(plan.false_rollback)
+    guards = [finding for finding in judgement.findings if finding.guard]
+    if facts.override is not None:
+        said = _worst(judgement).gate if proven else guards[0].gate if guards else "none"
+        reason = f"overridden by {facts.override.who}: {facts.override.reason} (against: {said})"
+        return Decision(verdict=Verdict.ADVANCE, weight=_next(plan, state), reason=reason)
+    if guards:
+        return _rollback(state, facts, guards[0].guard, guards[0].gate)
+    for finding in judgement.findings:
+        if finding.step_back and state.weight:
+            return _stepping_back(plan, state, facts, finding)
+    if not proven:
+        return None
+    worst = _worst(judgement)
+    reason = f"worse than stable and over its limit, evidence {_times(judgement.harm)} to 1"
+    if plan.armed:
+        return _rollback(state, facts, reason, worst.gate)
+    return Decision(
+        verdict=Verdict.ASK,
+        weight=min(state.weight, plan.steps[0]),
+        reason=f"rollback recommended: {reason}; not calibrated, so a person decides",
+        gate=worst.gate,
+        alert=True,
+    )
+
+
+def _undecidable(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
+    """Without data nothing is promoted and nobody is accused, however long it lasts."""
+    if not judgement.unmet:
+        return None
+    reason = "; ".join(map(str, judgement.unmet))
+    if state.blind_seconds < STALE_SECONDS:
+        return Decision(verdict=Verdict.HOLD, weight=state.weight, reason=reason)
+    return Decision(
+        verdict=Verdict.ASK,
+        weight=min(state.weight, plan.steps[0]),
+        reason=f"no usable metrics for {state.blind_seconds:.0f} s: {reason}",
+        alert=True,
+    )
+
+
+def _warned(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
+    """Nothing is proven, but the weight must not rise; or it must fall."""
+    if not judgement.stable_well:
+        both = ", and so is the canary: not the canary's fault" if judgement.canary_sick else ""
+        return Decision(
+            verdict=Verdict.HOLD,
+            weight=state.weight,
+            reason=f"stable itself is over its limits{both}",
+            alert=judgement.stable_sick,
+        )
+    for finding in judgement.findings:
+        suspect = finding.over_limit + log(plan.false_rollback) >= 0 and finding.safe is not None
+        if suspect and state.weight > COMPARABLE_WEIGHT:
+            return Decision(
+                verdict=Verdict.HOLD,
+                weight=_previous(plan, state),
+                reason="over its limit, but too little traffic on stable to compare with: one "
+                "step back",
+                gate=finding.gate,
+            )
+    for verdict, said in (
+        (Verdict.ASK, [(f.gate, f.ask) for f in judgement.findings if f.ask]),
+        (Verdict.HOLD, [(f.gate, f.block) for f in judgement.findings if f.block]),
+    ):
+        if said:
+            gate, reason = said[0]
+            alert = verdict is Verdict.ASK
+            return Decision(
+                verdict=verdict, weight=state.weight, reason=reason, gate=gate, alert=alert
+            )
+    return None
+
+
+def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
+    """Success is never a default: every gate that can testify must have done so."""
+    goal = -log(plan.false_advance)
+    lacking = [f for f in judgement.findings if f.safe is not None and f.safe < goal]
+    testified = any(f.safe is not None for f in judgement.findings)
+    dwell = _dwell(plan, state)
+    if not state.weight and not plan.shadow and not plan.first_release:
+        lacking, testified = [], True
+    if judgement.harm >= DOUBT:
+        reason = f"evidence of harm {_times(judgement.harm)} to 1: not proven, not dismissed"
+    elif lacking or not testified:
+        most = max(lacking, key=lambda finding: finding.needs, default=Finding(gate="none"))
+        reason = f"{most.gate} needs about {most.needs} more requests"
+    elif state.watched_seconds < dwell:
+        reason = f"watched for {state.watched_seconds:.0f} of {dwell:.0f} s"
+    else:
+        to = _next(plan, state)
+        return Decision(
+            verdict=Verdict.ADVANCE, weight=to, reason=f"safe at {state.weight} %, on to {to} %"
+        )
+    if state.held_seconds < ASK_SECONDS:
+        return Decision(verdict=Verdict.HOLD, weight=state.weight, reason=reason)
+    return Decision(
+        verdict=Verdict.ASK,
+        weight=min(state.weight, plan.steps[0]),
+        reason=f"undecided for {state.held_seconds:.0f} s: {reason}",
+        alert=True,
+    )
+
+
+def observed(state: State, window: Window) -> State:
+    """The state as `decide` is to see it after this window."""
+    if window.unmet:
+        return replace(
+            state,
+            blind_seconds=state.blind_seconds + window.seconds,
+            held_seconds=state.held_seconds + window.seconds,
+        )
+    return replace(
+        state,
+        watched_seconds=state.watched_seconds + window.seconds,
+        held_seconds=state.held_seconds + window.seconds,
+        blind_seconds=0.0,
+    )
+
+
+def acted(state: State, decision: Decision) -> State:
+    """The state once the decision is in force."""
+    if decision.weight == state.weight:
+        return state
+    back = decision.verdict is Verdict.HOLD and decision.gate == "pending"
+    return State(
+        weight=decision.weight,
+        blind_seconds=state.blind_seconds,
+        stepped_back=state.stepped_back or back,
+    )
+
+
+def _rollback(state: State, facts: Facts, reason: str, gate: str = "") -> Decision:
+    """At once where stable can take it all, otherwise as far as it can; never upwards."""
+    usable = min(facts.stable_capacity * USABLE_CAPACITY, 1.0)
+    left = ceil(100 * (1 - usable) - 1e-9)
+    return Decision(
+        verdict=Verdict.ROLLBACK,
+        weight=min(state.weight, left),
+        reason=reason,
+        gate=gate,
+        break_glass=bool(facts.stack_locked_by),
+        alert=bool(facts.stack_locked_by),
+    )
+
+
+def _stepping_back(plan: Plan, state: State, facts: Facts, finding: Finding) -> Decision:
+    lowest = state.weight == plan.steps[0]
+    if lowest or state.stepped_back:
+        return _rollback(state, facts, finding.step_back, finding.gate)
+    return Decision(
+        verdict=Verdict.HOLD,
+        weight=_previous(plan, state),
+        reason=f"{finding.step_back}: one step back",
+        gate=finding.gate,
+        alert=True,
+    )
+
+
+def _dwell(plan: Plan, state: State) -> float:
+    taken = sum(step <= state.weight for step in plan.steps)
+    return plan.dwell_seconds[taken - 1] if taken else 0.0
+
+
+def _next(plan: Plan, state: State) -> int:
+    if plan.first_release:
+        return 100
+    return next((step for step in plan.steps if step > state.weight), 100)
+
+
+def _previous(plan: Plan, state: State) -> int:
+    return max((step for step in plan.steps if step < state.weight), default=0)
+
+
+def _worst(judgement: Judgement) -> Finding:
+    return max(judgement.findings, key=lambda finding: finding.harm)
+
+
+def _times(log_evidence: float) -> str:
+    return f"{exp(min(log_evidence, 700.0)):.3g}"
