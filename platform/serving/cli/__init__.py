@@ -7,6 +7,7 @@ import sys
 import typer
 
 from serving.cli import model
+from serving.cli.demo import demo
 from serving.cli.doctor import doctor
 from serving.errors import ServingError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model.app, name="model")
+app.command("demo", epilog="Example: serving demo")(demo)
 app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 

@@ -108,7 +108,7 @@ def _image_is_pinned(contract: ModelContract) -> Iterator[Finding]:
         fields=(("runtime", "image"),),
         what="latest is another image every day" if latest else "a tag can be moved",
         got=image,
-        expected="a digest (@sha256:…); production takes nothing else",
+        expected="a digest (@sha256:…) for production",
         notice=not latest,
     )
 
