@@ -37,6 +37,7 @@ _EXIT_SECONDS: Final = 10
 _LOG_LINES: Final = 20
 _CHATTER: Final = re.compile(r"[IW]\d{4} |[|+]|E\d{4} .*CudaDriverHelper")
 """Lines of Triton's log that never say why it failed; the last is there wherever no GPU is."""
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a mount of the kernel
 _LISTEN: Final = "0A"
 """As /proc/net/tcp writes that state."""
 
@@ -51,7 +52,12 @@ class Server:
     grpc_port: int
     metrics_port: int
     log: Path
-    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @property
+    def shared_memory(self) -> str:
+        """What the names of its regions in /dev/shm begin with."""
+        return f"serving-triton-{self.http_port}-"
 
     @property
     def url(self) -> str:
@@ -103,12 +109,12 @@ def running(
         try:
             yield server
         finally:
-            _stop(process)
+            _stop(process, server)
 
 
 def _linked(repository: Path, to: Path) -> Path:
     """The same files in folders of our own: Python writes bytecode beside what it imports."""
-    for folder, _, names in os.walk(repository, followlinks=True):
+    for folder, _, names in list(os.walk(repository)):
         here = to / Path(folder).relative_to(repository)
         here.mkdir()
         for name in names:
@@ -128,7 +134,7 @@ def _started(
         server = Server(http_port=ports[0], grpc_port=ports[1], metrics_port=ports[2], log=log)
         process = _spawn([*_surface(server), *arguments], log)
         with ExitStack() as undo:
-            undo.callback(_stop, process)
+            undo.callback(_stop, process, server)
             try:
                 _wait(process, server, versions, within)
             except TritonFailed:
@@ -149,6 +155,7 @@ def _surface(server: Server) -> list[str]:
         *(f"--metrics-address={ADDRESS}", f"--metrics-port={server.metrics_port}"),
         *("--allow-gpu-metrics=false", "--metrics-config=summary_latencies=true"),
         *(f"--http-restricted-api={restricted}", f"--grpc-restricted-protocol={restricted}"),
+        f"--backend-config=python,shm-region-prefix-name={server.shared_memory}",
         f"--exit-timeout-secs={_EXIT_SECONDS}",
     ]
 
@@ -190,13 +197,16 @@ def _wait(
             missing = {m: v for m, v in missing.items() if not server.ready(m, v)}
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], server: Server) -> None:
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(_EXIT_SECONDS + 5)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # a server that had to be killed leaves its memory behind
+    for region in _SHARED_MEMORY.glob(f"{server.shared_memory}*"):
+        region.unlink(missing_ok=True)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -216,7 +226,7 @@ def _free(port: int) -> bool:
 def _ports(pid: int) -> set[int]:
     """Those that the process itself listens on."""
     own = {_target(link) for link in Path(f"/proc/{pid}/fd").glob("*")}
-    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    tables = Path("/proc/net").glob("tcp*")  # there is no tcp6 where IPv6 is off
     rows = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
     return {
         int(address.rpartition(":")[2], 16)

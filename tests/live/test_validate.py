@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from serving.cli.validate import validate_version
+from serving.cli import app
 from serving.registry.errors import Refused
 from serving.registry.folder import Folder
 from serving.registry.folder_store import FolderStore
@@ -27,9 +26,8 @@ pytestmark = pytest.mark.live
 
 
 def run(*arguments: object, models: Path = MODELS) -> Result:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(validate_version)
-    return CliRunner().invoke(app, [*map(str, arguments), "--models", str(models)])
+    words = ["model", "validate", *map(str, arguments), "--models", str(models)]
+    return CliRunner().invoke(app, words)
 
 
 def test_a_good_version_is_valid_over_both_protocols(built: Path) -> None:
