@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def make(*arguments: str, path: Path | None = None) -> subprocess.CompletedProce
     return subprocess.run(
         ["make", *arguments],
         cwd=CHECKOUT,
-        env={"PATH": str(path)} if path else None,
+        env={"PATH": str(path or os.environ["PATH"])},  # not that of a make around the tests
         capture_output=True,
         text=True,
         timeout=30,
