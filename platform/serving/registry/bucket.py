@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ class Bucket:
         place, what = self._place, f"{self.where}/{path}"
         with explained(what):
             answer = place.client.get_object(Bucket=place.bucket, Key=place.prefix + path)
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             yield Chunks(_pieces(body, what))
 
 

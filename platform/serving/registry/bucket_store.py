@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +71,12 @@ class BucketStore:
         """An object is the lock; one that a killed publisher left has to be removed by hand."""
         place = self._place.below(model)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        holder = {"host": socket.gethostname(), "process": os.getpid(), "since": since}
+        holder = {
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "since": since,
+            "id": secrets.token_hex(8),
+        }
         other = _put_once(place, _LOCK, json.dumps(holder).encode())
         if other is not None:
             what = f"is being published to or pruned by {other.decode(errors='replace')}"

@@ -31,7 +31,7 @@ def _envoy(shop: Workshop) -> Built:
 def _mlflow(shop: Workshop) -> Built:
     python = interpreter.running().path
     packages.make_environment(shop, "locks/mlflow.txt", python, shop.folder / "python")
-    return Built("package index", {"mlflow": packages.pinned("locks/mlflow.txt", "mlflow")})
+    return Built("package index", {"mlflow": packages.pinned("locks/mlflow.txt", "mlflow-skinny")})
 
 
 def _actionlint(shop: Workshop) -> Built:
