@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -23,7 +24,8 @@ def settings(stack: str, **changes: Any) -> Settings:
     return parse(json.loads(json.dumps(values | changes)), file)
 
 
-def graph(stack: str, **changes: Any) -> Graph:
-    described = settings(stack, **changes)
+@cache
+def graph(stack: str) -> Graph:
+    described = settings(stack)
     known = catalog.load(described.environment)
     return synthesise(lambda: build(described, known), stack=stack)

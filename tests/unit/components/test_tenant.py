@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
 from components.tenant import Tenant, TenantArgs
-from tests.conftest import Graph, Registered, Synth
+from tests.conftest import Graph, Registered, Synth, synthesise
 from tests.unit.components.examples import EXAMPLES
 from tests.unit.components.network import Pod, allowed
 
@@ -36,6 +37,11 @@ def objects(graph: Graph) -> list[Registered]:
 
 def policies(graph: Graph) -> list[dict[str, Any]]:
     return [dict(resource.inputs) for resource in graph.all(POLICY)]
+
+
+@cache
+def of_two_tenants() -> list[dict[str, Any]]:
+    return policies(tenants(synthesise, "text", "vision"))
 
 
 def test_every_object_is_one_that_kubernetes_takes(synth: Synth) -> None:
@@ -119,16 +125,15 @@ PROMETHEUS = Pod(namespace="monitoring")
     ],
 )
 def test_only_what_the_platform_needs_passes(
-    synth: Synth, source: Pod, to: Pod | str, port: int, expected: bool
+    source: Pod, to: Pod | str, port: int, expected: bool
 ) -> None:
-    assert allowed(policies(tenants(synth, "text", "vision")), source, to, port) is expected
+    assert allowed(of_two_tenants(), source, to, port) is expected
 
 
-def test_names_can_be_resolved(synth: Synth) -> None:
-    rendered = policies(tenants(synth, "vision"))
-    assert allowed(rendered, VISION, DNS, 53, "UDP")
-    assert allowed(rendered, VISION, DNS, 53)
-    assert not allowed(rendered, VISION, Pod(namespace="kube-system"), 53)
+def test_names_can_be_resolved() -> None:
+    assert allowed(of_two_tenants(), VISION, DNS, 53, "UDP")
+    assert allowed(of_two_tenants(), VISION, DNS, 53)
+    assert not allowed(of_two_tenants(), VISION, Pod(namespace="kube-system"), 53)
 
 
 @pytest.mark.parametrize("cidrs", [[], ["198.51.100.0/24"]])

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import IPv4Network
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.vpc import ZONE_LETTERS, Vpc, VpcArgs, layout
-from tests.conftest import Graph, Synth
+from tests.conftest import Graph, synthesise
 
 ROUTE = "aws:ec2/route:Route"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -72,37 +74,38 @@ def test_args_that_have_no_layout_are_refused(cidr: str, zones: list[str], messa
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
-def vpc(synth: Synth, nat: str) -> Graph:
-    args = VpcArgs(cidr="10.20.0.0/16", zones=ZONES, nat=nat)  # type: ignore[arg-type]
-    return synth(lambda: Vpc("vpc", args))
+@cache
+def vpc(nat: Literal["single", "per-zone"]) -> Graph:
+    args = VpcArgs(cidr="10.20.0.0/16", zones=ZONES, nat=nat)
+    return synthesise(lambda: Vpc("vpc", args))
 
 
 def gateway_of(graph: Graph, zone: str) -> str:
     return str(graph.one(ROUTE, f"vpc-private-{zone}").inputs["natGatewayId"])
 
 
-def test_each_zone_leaves_through_its_own_gateway(synth: Synth) -> None:
-    graph = vpc(synth, "per-zone")
+def test_each_zone_leaves_through_its_own_gateway() -> None:
+    graph = vpc("per-zone")
     assert {zone: gateway_of(graph, zone) for zone in ZONES} == {
         zone: f"vpc-{zone}" for zone in ZONES
     }
     assert len(graph.all("aws:ec2/eip:Eip")) == 3
 
 
-def test_one_gateway_serves_all_zones_where_that_is_enough(synth: Synth) -> None:
-    graph = vpc(synth, "single")
+def test_one_gateway_serves_all_zones_where_that_is_enough() -> None:
+    graph = vpc("single")
     assert {gateway_of(graph, zone) for zone in ZONES} == {"vpc-us-east-1a"}
     assert len(graph.all("aws:ec2/natGateway:NatGateway")) == 1
 
 
-def test_gateways_wait_for_the_way_to_the_internet(synth: Synth) -> None:
-    graph = vpc(synth, "single")
+def test_gateways_wait_for_the_way_to_the_internet() -> None:
+    graph = vpc("single")
     internet = graph.one("aws:ec2/internetGateway:InternetGateway")
     assert internet.urn in graph.one("aws:ec2/natGateway:NatGateway").dependencies
 
 
-def test_only_public_subnets_have_a_route_to_the_internet(synth: Synth) -> None:
-    graph = vpc(synth, "per-zone")
+def test_only_public_subnets_have_a_route_to_the_internet() -> None:
+    graph = vpc("per-zone")
     table = graph.one("aws:ec2/route:Route", "vpc-public").inputs["routeTableId"]
     attached = {
         each.inputs["subnetId"]
@@ -112,14 +115,14 @@ def test_only_public_subnets_have_a_route_to_the_internet(synth: Synth) -> None:
     assert attached == {f"vpc-public-{zone}" for zone in ZONES}
 
 
-def test_the_intra_subnets_have_no_route_out_at_all(synth: Synth) -> None:
-    graph = vpc(synth, "per-zone")
+def test_the_intra_subnets_have_no_route_out_at_all() -> None:
+    graph = vpc("per-zone")
     associations = graph.all("aws:ec2/routeTableAssociation:RouteTableAssociation")
     assert not [each for each in associations if "intra" in each.inputs["subnetId"]]
 
 
-def test_load_balancers_find_the_subnets_meant_for_them(synth: Synth) -> None:
-    graph = vpc(synth, "single")
+def test_load_balancers_find_the_subnets_meant_for_them() -> None:
+    graph = vpc("single")
     for zone in ZONES:
         public = graph.one(SUBNET, f"vpc-public-{zone}").inputs["tags"]
         private = graph.one(SUBNET, f"vpc-private-{zone}").inputs["tags"]
@@ -128,12 +131,12 @@ def test_load_balancers_find_the_subnets_meant_for_them(synth: Synth) -> None:
         assert "kubernetes.io/role/elb" not in private
 
 
-def test_no_subnet_hands_out_public_addresses(synth: Synth) -> None:
-    subnets = vpc(synth, "single").all(SUBNET)
+def test_no_subnet_hands_out_public_addresses() -> None:
+    subnets = vpc("single").all(SUBNET)
     assert [each for each in subnets if each.inputs["mapPublicIpOnLaunch"] is not False] == []
 
 
-def test_the_default_security_group_is_closed(synth: Synth) -> None:
-    group = vpc(synth, "single").one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup")
+def test_the_default_security_group_is_closed() -> None:
+    group = vpc("single").one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup")
     assert group.inputs["ingress"] == []
     assert group.inputs["egress"] == []
