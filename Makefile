@@ -53,7 +53,7 @@ fmt: ## format and fix
 
 golden: ## rewrite the golden names after an intended rename
 	@$(TOOLCHAIN) setup unit
-	$(BIN)/python -m pytest --golden
+	$(BIN)/python -m tests.unit.golden
 
 docs: ## regenerate docs/reference
 	@$(TOOLCHAIN) setup unit
