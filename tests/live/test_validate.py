@@ -17,9 +17,11 @@ from serving.registry.folder import Folder
 from serving.registry.folder_store import FolderStore
 from serving.registry.model_file import read
 from serving.registry.publish import Candidate, publish
+from serving.registry.store import Store, open_store
 from serving.registry.validate import staged, validate
 from serving.registry.verify import verify
 from serving.triton import TritonFailed
+from tests.live.buckets import BUCKET, cloud
 from tests.live.versions import MODELS, TOY, example, toy
 
 pytestmark = pytest.mark.live
@@ -88,18 +90,31 @@ def test_files_that_could_not_be_published_are_not_started(built: Path) -> None:
 
 def test_a_published_version_is_validated_as_it_was_frozen(built: Path, tmp_path: Path) -> None:
     """A golden request that is changed later is of the next version; the store is not touched."""
-    contract = tmp_path / "digits.yaml"
-    shutil.copy(MODELS / "digits.yaml", contract)
     store = FolderStore(tmp_path / "store")
+    published(store, built, tmp_path)
+    contract = tmp_path / "digits.yaml"
+    contract.write_text(contract.read_text().replace("{label: [3]}", "{label: [4]}"))
+    result = run("digits", 1, "--in", tmp_path / "store", models=tmp_path)
+    assert result.exit_code == 0, result.output
+    assert verify(store, "digits", 1)
+
+
+def test_a_version_is_validated_where_it_lies_in_a_bucket(built: Path, tmp_path: Path) -> None:
+    with cloud():
+        where = f"s3://{BUCKET}/store"
+        published(open_store(where), built, tmp_path)
+        result = run("digits", 1, "--in", where, models=tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "digits version 1 is valid" in result.output
+
+
+def published(store: Store, built: Path, models: Path) -> None:
+    """Version 1 of the image classifier, with a contract of its own."""
     candidate = Candidate(
-        model=read(contract),
+        model=read(Path(shutil.copy(MODELS / "digits.yaml", models))),
         version=1,
         source=Folder(built / "digits" / "1"),
         origin="a test",
         created=datetime.now(UTC).replace(microsecond=0),
     )
     publish(candidate, store)
-    contract.write_text(contract.read_text().replace("{label: [3]}", "{label: [4]}"))
-    result = run("digits", 1, "--in", tmp_path / "store", models=tmp_path)
-    assert result.exit_code == 0, result.output
-    assert verify(store, "digits", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -72,9 +73,15 @@ def _validated(
         with staged(contract, version, source) as folder:
             return validate(contract, version, folder)
     artifact = find(open_store(store or ""), contract.name, version)
-    in_bucket = artifact.where.startswith("s3://")
-    repository = artifact.where if in_bucket else Path(artifact.where)
-    return validate(as_published(contract, artifact), version, repository)
+    return validate(as_published(contract, artifact), version, _repository(artifact.where))
+
+
+def _repository(where: str) -> Path | str:
+    if not where.startswith("s3://"):
+        return Path(where)
+    # boto3 reads this variable, Triton does not: it wants the endpoint in the name
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return where.replace("s3://", f"s3://{endpoint}/") if endpoint else where
 
 
 def _print_json(model: str, version: int, facts: Mapping[str, object]) -> None:
