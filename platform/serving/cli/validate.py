@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,22 +41,22 @@ def validate_version(
 
     It has to be ready within the contract's start-up budget.
     """
-    # brings tritonclient and numpy, which only its own users wait for
+    # bring tritonclient and numpy, which only their own users wait for
+    from serving.registry.validate import validate
     from serving.triton import TritonFailed
 
     contract = load(models / f"{model}.yaml")
-    if (source is None) == (store is None):
-        raise InputError("say where the version is: either --from FOLDER or --in STORE")
-    if not as_json:
-        budget = contract.health.startup_seconds
-        typer.echo(f"starting {model} version {version}, ready within {budget} s …", err=True)
-    try:
-        result = _validated(contract, version, source, store)
-    except TritonFailed as failure:
+    with _located(contract, version, source, store) as (contract, repository):
         if not as_json:
-            raise
-        _print_json(model, version, {"valid": False, "reason": f"{failure}"})
-        raise typer.Exit(failure.exit_code) from None
+            budget = contract.health.startup_seconds
+            typer.echo(f"starting {model} version {version}, ready within {budget} s …", err=True)
+        try:
+            result = validate(contract, version, repository)
+        except TritonFailed as failure:
+            if not as_json:
+                raise
+            _print_json(model, version, {"valid": False, "reason": f"{failure}"})
+            raise typer.Exit(failure.exit_code) from None
     if as_json:
         _print_json(model, version, {"valid": result.passed, **asdict(result)})
     else:
@@ -64,16 +65,21 @@ def validate_version(
         raise typer.Exit(1)
 
 
-def _validated(
+@contextmanager
+def _located(
     contract: ModelContract, version: int, source: Path | None, store: str | None
-) -> Validation:
-    from serving.registry.validate import as_published, staged, validate
+) -> Iterator[tuple[ModelContract, Path | str]]:
+    """What Triton is to load, and the contract it has to keep."""
+    from serving.registry.validate import as_published, staged
 
-    if source is not None:
+    if source is not None and store is None:
         with staged(contract, version, source) as folder:
-            return validate(contract, version, folder)
-    artifact = find(open_store(store or ""), contract.name, version)
-    return validate(as_published(contract, artifact), version, _repository(artifact.where))
+            yield contract, folder
+    elif store is not None and source is None:
+        artifact = find(open_store(store), contract.name, version)
+        yield as_published(contract, artifact), _repository(artifact.where)
+    else:
+        raise InputError("say where the version is: either --from FOLDER or --in STORE")
 
 
 def _repository(where: str) -> Path | str:
