@@ -130,6 +130,12 @@ def test_only_what_the_platform_needs_passes(
     assert allowed(of_two_tenants(), source, to, port) is expected
 
 
+def test_nothing_at_all_passes_until_a_policy_lets_it_through() -> None:
+    deny = [each for each in of_two_tenants() if each["metadata"]["name"] == "default-deny"]
+    assert not allowed(deny, GATEWAY, VISION, 8000)
+    assert not allowed(deny, VISION, "192.0.2.1", 443)
+
+
 def test_names_can_be_resolved() -> None:
     assert allowed(of_two_tenants(), VISION, DNS, 53, "UDP")
     assert allowed(of_two_tenants(), VISION, DNS, 53)
