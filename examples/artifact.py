@@ -64,4 +64,8 @@ def to_onnx(
         converted = convert_sklearn(
             model, name, inputs, final_types=outputs, options=options, target_opset=OPSET
         )
+    # skl2onnx takes these from a set: without an order the same model has two digests
+    imports = sorted(converted.opset_import, key=lambda opset: opset.domain)
+    del converted.opset_import[:]
+    converted.opset_import.extend(imports)
     return bytes(converted.SerializeToString(deterministic=True))

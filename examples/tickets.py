@@ -70,23 +70,20 @@ def data() -> tuple[Samples, Samples]:
 
 @cache
 def example() -> Example:
-    _, held_out = data()
-    onnx, accuracy = model("tickets")
-    score = f"accuracy {accuracy:.1%} of {len(held_out['text'])} held-out tickets"
-    version = Version(files=python_model(onnx), about="words and word pairs", score=score)
-    return Example(versions={1: version}, held_out=held_out)
-
-
-def model(name: str) -> tuple[bytes, float]:
-    """The trained network, from text to queue, and its accuracy on the held-out tickets."""
     train, held_out = data()
     words = TfidfVectorizer(token_pattern=WORD, ngram_range=(1, 2), sublinear_tf=True)
     classifier = make_pipeline(words, LogisticRegression(C=10, max_iter=500))
     classifier.fit(train["text"], train["label"])
+    accuracy = classifier.score(held_out["text"], held_out["label"])
     # The default locale, en_US.UTF-8, is missing from slim images: there it would not load.
     options = {"zipmap": False, "tfidfvectorizer__locale": "C"}
-    onnx = to_onnx(classifier, name, [("text", StringTensorType([None, 1]))], options=options)
-    return onnx, float(classifier.score(held_out["text"], held_out["label"]))
+    inputs = [("text", StringTensorType([None, 1]))]
+    version = Version(
+        files=python_model(to_onnx(classifier, "tickets", inputs, options=options)),
+        about="words and word pairs",
+        score=f"accuracy {accuracy:.1%} of {len(held_out['text'])} held-out tickets",
+    )
+    return Example(versions={1: version}, held_out=held_out)
 
 
 def _ticket(random: Random) -> tuple[str, str]:

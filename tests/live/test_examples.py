@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -53,6 +57,17 @@ def test_every_contract_for_triton_has_an_example_and_every_example_a_contract()
 
     contracts = [example(path.stem) for path in MODELS.glob("*.yaml")]
     assert {c.name for c in contracts if isinstance(c.runtime, TritonRuntime)} == set(EXAMPLES)
+
+
+def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Python's hash seed changes the order of sets, and with it a careless digest."""
+    digests = set()
+    for seed in ("0", "1", "2"):
+        command = [sys.executable, "-m", "examples.build", str(tmp_path / seed), "digits"]
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
+        files = sorted(path for path in (tmp_path / seed).rglob("*") if path.is_file())
+        digests.add(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("model", ["tickets", "biopsy", "offers", "mailroom"])
