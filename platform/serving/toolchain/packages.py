@@ -10,6 +10,7 @@ from pathlib import Path
 
 from serving.errors import ServingError
 from serving.toolchain import interpreter
+from serving.toolchain.interpreter import Interpreter
 from serving.toolchain.recipe import CHECKOUT, Workshop
 
 LOCKED = ("--require-hashes", "--only-binary", ":all:")
@@ -41,23 +42,34 @@ def _install(shop: Workshop, lock: str, *options: str | Path) -> None:
 
 def install_with_pip(shop: Workshop, lock: str, into: Path) -> None:
     """For uv alone; a Python of a distribution may come without pip and without ensurepip."""
-    python: list[str | Path] = [interpreter.running().path]
+    python = interpreter.running()
+    program: str | Path = python.path
     settings = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
     aside = shop.folder / "pip"
     if importlib.util.find_spec("pip"):
-        python = [sys.executable]
+        program = sys.executable
     elif importlib.util.find_spec("ensurepip"):
-        shop.run(*python, "-m", "venv", aside)
-        python = [aside / "bin" / "python"]
+        shop.run(program, "-m", "venv", aside)
+        program = aside / "bin" / "python"
     else:
-        unpack_debian(shop, "python3-pip-whl", aside)
-        settings["PYTHONPATH"] = str(next(aside.glob("usr/share/python-wheels/pip-*.whl")))
+        settings["PYTHONPATH"] = _debian_pip(shop, python, aside)
     shop.run(
-        *(*python, "-m", "pip", "install", "--no-deps", *LOCKED),
+        *(program, "-m", "pip", "install", "--no-deps", *LOCKED),
         *("--target", into, "--requirement", CHECKOUT / lock),
         env=settings,
     )
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _debian_pip(shop: Workshop, python: Interpreter, into: Path) -> str:
+    """A search path that has pip. Until Python 3.12 it may need distutils, a package apart."""
+    libraries = into / "usr" / "lib" / f"python{python.minor}"
+    unpack_debian(shop, "python3-pip-whl", into)
+    if python.version < (3, 12):
+        unpack_debian(shop, "python3-distutils", into)
+        (libraries / "distutils" / "__init__.py").touch()  # the package leaves it to Python's own
+    wheel = next(into.glob("usr/share/python-wheels/pip-*.whl"))
+    return f"{wheel}:{libraries}"
 
 
 def unpack_debian(shop: Workshop, package: str, into: Path) -> None:
