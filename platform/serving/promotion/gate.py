@@ -77,7 +77,8 @@ class Memory:
         )
 
     def at_new_step(self) -> Self:
-        return replace(self, requests=0, bad=0)
+        series = {name: values for name, values in self.series.items() if name != "suspicion"}
+        return replace(self, requests=0, bad=0, series=series)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,9 @@ class Finding:
     gate: str
     harm: float = 0.0
     """Log evidence that the canary is worse than stable and over its limit."""
-    over_limit: float = 0.0
-    """Log evidence for the second half alone."""
+    suspicion: float = 0.0
+    """Log of recent signs, at this weight and while stable was well, that it is over its limit:
+    no accusation, but a reason to go where the arms compare better."""
     safe: float | None = None
     """Log evidence that the canary is below this step's margin; None: the gate has no say."""
     needs: int = 0

@@ -21,6 +21,10 @@ LAST_WATCH = 2
 """Times as long as the other steps: what is missed there reaches everybody."""
 DOUBT = -log(0.2)
 """Log evidence of harm from which the weight does not rise, though it accuses nobody yet."""
+UNSETTLED = log(20)
+"""Log evidence of recent trouble from which the weight does not rise …"""
+SUSPECT = log(1000)
+"""… and from which it falls, where stable is too small to compare with."""
 COMPARABLE_WEIGHT = 50
 """Above it stable gets too little traffic to compare a suspect canary with quickly."""
 USABLE_CAPACITY = 0.85
@@ -170,7 +174,7 @@ def _warned(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
             alert=judgement.stable_sick,
         )
     for finding in judgement.findings:
-        suspect = finding.over_limit + log(plan.false_rollback) >= 0 and finding.safe is not None
+        suspect = finding.safe is not None and finding.suspicion >= SUSPECT
         if suspect and state.weight > COMPARABLE_WEIGHT:
             return Decision(
                 verdict=Verdict.HOLD,
@@ -200,7 +204,12 @@ def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
     dwell = _dwell(plan, state)
     if not state.weight and not plan.shadow and not plan.first_release:
         lacking, testified = [], True
-    if judgement.harm >= DOUBT:
+    unsettled = [
+        f.gate for f in judgement.findings if f.safe is not None and f.suspicion >= UNSETTLED
+    ]
+    if unsettled and state.weight:
+        reason = f"{unsettled[0]} may be over its limit: not proven, not dismissed"
+    elif judgement.harm >= DOUBT:
         reason = f"evidence of harm {_times(judgement.harm)} to 1: not proven, not dismissed"
     elif lacking or not testified:
         most = max(lacking, key=lambda finding: finding.needs, default=Finding(gate="none"))

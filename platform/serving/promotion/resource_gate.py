@@ -108,7 +108,7 @@ class QueueGate:
         over = log_value(memory.evidence.get("limit", ()), tick.index)
         alone = memory.series.get("compared") == (0.0,)
         harm = over if alone else min(over, queues_longer(memory, tick))
-        return Finding(gate=self.name, harm=harm, over_limit=over)
+        return Finding(gate=self.name, harm=harm)
 
 
 @dataclass(frozen=True, kw_only=True)

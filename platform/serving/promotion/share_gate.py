@@ -70,12 +70,8 @@ class ShareGate:
             evidence |= relative(self, memory, view, bad, canary, stable, tick)
 
         requests, wrong = canary.counts.requests, self.bad(canary.counts)
-        dispersion = self.rules.dispersion_of(self.name)
-        evidence["limit"] = restarted(
-            memory.evidence.get("limit", ()),
-            tick.index,
-            limit_factors((requests, wrong), self.limit, dispersion),
-        )
+        over = limit_factors((requests, wrong), self.limit, self.rules.dispersion_of(self.name))
+        evidence["limit"] = restarted(memory.evidence.get("limit", ()), tick.index, over)
         if self.kill_switch:
             alone = requests and stable.counts.requests < KILL_BELOW
             share = wrong / requests if alone else None
@@ -88,7 +84,10 @@ class ShareGate:
             evidence=evidence,
             requests=memory.requests + (requests if counted else 0),
             bad=memory.bad + (wrong if counted else 0),
-            series={"compared": (float(window.stable is not None),)},
+            series={
+                "compared": (float(window.stable is not None),),
+                "suspicion": suspicion(memory, over) if counted else (),
+            },
         )
 
     def comparable(self, window: Window) -> bool:
@@ -112,7 +111,7 @@ class ShareGate:
         if memory.series.get("compared") == (0.0,):
             harm = over
         elif self.rules.stable_degraded:
-            harm, over = worse, 0.0
+            harm = worse
         if self.kill_switch:
             kill = log_value(memory.evidence.get("kill", ()), tick.index)
             harm = log_sum((log(1 - KILL_BUDGET) + harm, log(KILL_BUDGET) + kill))
@@ -123,10 +122,16 @@ class ShareGate:
         return Finding(
             gate=self.name,
             harm=harm,
-            over_limit=over,
+            suspicion=max(memory.series.get("suspicion", ()), default=0.0),
             safe=safe,
             needs=max(needed - memory.requests, 0),
         )
+
+
+def suspicion(memory: Memory, over: Logs) -> Logs:
+    """Forgets what lies before the last sign of health: a sum that never falls below zero."""
+    before = memory.series.get("suspicion") or (0.0,) * len(over)
+    return tuple(max(old + new, 0.0) for old, new in zip(before, over, strict=True))
 
 
 def relative(
@@ -231,7 +236,7 @@ class SlowdownGate:
     def finding(self, memory: Memory, tick: Tick, margin: float, goal: float) -> Finding:
         slower = log_value(memory.evidence.get("split", ()), tick.index)
         block = "slower than stable beyond chance" if slower >= self.threshold else ""
-        return Finding(gate=self.name, over_limit=slower, block=block)
+        return Finding(gate=self.name, suspicion=slower, block=block)
 
 
 def errors(limit: float, rules: Rules) -> ShareGate:

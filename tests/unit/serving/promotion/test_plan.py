@@ -27,7 +27,7 @@ from tests.unit.serving.promotion.windows import (
 SAFE = Judgement(findings=(Finding(gate="errors", safe=9.0),))
 HARMFUL = Judgement(findings=(Finding(gate="errors", harm=9.0, safe=-9.0),), harm=9.0)
 UNCLEAR = Judgement(findings=(Finding(gate="errors", safe=1.0, needs=40),))
-SUSPECT = Judgement(findings=(Finding(gate="p99", over_limit=9.0, safe=0.0),))
+SUSPECT = Judgement(findings=(Finding(gate="p99", suspicion=9.0, safe=0.0),))
 READY = State(weight=25, watched_seconds=60, held_seconds=60)
 OVERRIDE = Override(who="kim", reason="the errors are ours, ticket 12")
 
