@@ -86,7 +86,7 @@ class Resources(Section):
 
 
 class Health(Section):
-    startup_seconds: Annotated[int, Field(ge=5, le=7200)]
+    startup_seconds: Annotated[int, Field(ge=5, le=3600)]
     """From the start of the container to ready: download, load and warm-up."""
 
 

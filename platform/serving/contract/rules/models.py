@@ -52,6 +52,18 @@ def _batches_are_possible(contract: ModelContract) -> Iterator[Finding]:
                 )
 
 
+def _pytorch_outputs_have_places(contract: ModelContract) -> Iterator[Finding]:
+    for name, model in triton_models(contract).items():
+        for tensor in model.outputs if model.backend == "pytorch" else ():
+            if not re.fullmatch(r".+__[0-9]+", tensor):
+                yield Finding(
+                    fields=(("runtime", "models", name, "outputs", tensor),),
+                    what="does not say which of the model's outputs it is",
+                    got=tensor,
+                    expected=f"a name with its place, such as {tensor}__0",
+                )
+
+
 def _shapes_hold_something(contract: ModelContract) -> Iterator[Finding]:
     for name, model in triton_models(contract).items():
         for side, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
@@ -222,6 +234,7 @@ def _no_secrets(contract: ModelContract) -> Iterator[Finding]:
 RULES: Final[tuple[Rule, ...]] = (
     _queue_delay_leaves_room,
     _batches_are_possible,
+    _pytorch_outputs_have_places,
     _shapes_hold_something,
     _golden_requests_are_answerable,
     _ensembles_connect,

@@ -11,7 +11,7 @@ from serving.contract.model import ModelContract
 from serving.contract.problem import JsonPath
 from serving.contract.rules.finding import Finding, Rule, triton_models
 from serving.contract.runtime import VllmRuntime
-from serving.contract.vllm import memory_per_gpu
+from serving.contract.vllm import fits, memory_per_gpu
 
 _BATCH_MEMORY_FIELDS: Final = ("instances", "memory", "max_batch_size")
 
@@ -182,7 +182,7 @@ def _vllm_memory(contract: ModelContract, runtime: VllmRuntime) -> Iterator[Find
     rooms = {kind.name: kind.gpu_memory_mib * MIB for kind in gpus}
     rooms |= {"resources.gpu_memory": resources.gpu_memory} if resources.gpu_memory else {}
     for where, room in rooms.items():
-        if need > room * share:
+        if not fits(runtime, room):
             yield Finding(
                 fields=(("runtime", "max_model_len"), ("runtime",), ("resources",)),
                 what=f"weights and one full context run out of GPU memory on {where}",

@@ -97,6 +97,7 @@ RULES = [
     ("max_batch_size: 16", "steps: [{model: x, inputs: {a: b}, outputs: {c: d}}]", "an ensemble"),
     ("max_batch_size: 16", "parameters: {key: AKIAABCDEFGHIJKLMNOP}", "looks like a credential"),
     ("tritonserver:26.07-py3", "tritonserver:latest", "latest is another image every day"),
+    ("backend: python", "backend: pytorch", "outputs.label: does not say which of the model's"),
     ("engine: triton", "engine: torchserve", "runtime.engine: is not one of the known kinds"),
     ("workload: standard", "workload: training", "workload: is not valid, got 'training'"),
     ("standard\n", "standard\nrepository: {kind: oci, ref: a/b:1}\n", "repository.ref: is not"),
