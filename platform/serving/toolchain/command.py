@@ -36,7 +36,10 @@ SYMPTOMS = (
         "a download is not what its lock file names: repeat, and if it stays so, do not go on but "
         "find out who changed it",
     ),
-    ("Unable to locate package", "fill the package index (`sudo apt-get update`), then repeat"),
+    (
+        "Unable to locate package|no candidate|404  Not Found",
+        "fill the package index (`sudo apt-get update`), then repeat",
+    ),
     (
         "No interpreter found for Python",
         "Triton's Python backend needs Python 3.11 or 3.12, whatever runs the rest: install one, "

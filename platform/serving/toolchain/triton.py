@@ -72,7 +72,11 @@ def _give_library(shop: Workshop, python: Interpreter) -> None:
         place.symlink_to(python.library)
         return
     aside = shop.folder / "debian"
-    unpack_debian(shop, f"libpython{python.minor}", aside)
+    package = f"libpython{python.minor}"
+    try:
+        unpack_debian(shop, package, aside)
+    except StepFailed:
+        unpack_debian(shop, f"{package}t64", aside)  # its name from Ubuntu 24.04 and Debian 13 on
     shutil.copy(next(aside.rglob(python.library.name)), place)
     shutil.rmtree(aside)
 
