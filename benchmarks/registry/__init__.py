@@ -1,0 +1,1 @@
+"""How fast versions are published and verified."""
