@@ -24,9 +24,9 @@ CREATED = datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
 _PART = """\
       backend: {backend}
       inputs: {{x: {{type: FP32, shape: [4]}}}}
-      outputs: {{y: {{type: FP32, shape: [1]}}}}
+      outputs: {{y__0: {{type: FP32, shape: [1]}}}}
       memory: {{weights: 10Mi, per_sample: 1Mi}}
-      golden: [{{inputs: {{x: [0, 1, 2, 3]}}, outputs: {{y: [1]}}}}]
+      golden: [{{inputs: {{x: [0, 1, 2, 3]}}, outputs: {{y__0: [1]}}}}]
 """
 
 
