@@ -83,8 +83,12 @@ def _build(recipe: Recipe, shop: Workshop) -> Built:
             "built": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         (shop.folder / RECORD).write_text(json.dumps(record))
-    except OSError as error:
-        raise ServingError(f"{recipe.name}: {error}\n  what to do: {advice(str(error))}") from error
+    except BaseException as error:
+        shutil.rmtree(shop.folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            remedy = advice(str(error))
+            raise ServingError(f"{recipe.name}: {error}\n  what to do: {remedy}") from error
+        raise
     return built
 
 

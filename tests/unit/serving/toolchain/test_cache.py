@@ -110,10 +110,12 @@ def test_a_changed_input_makes_another_key(place: Path, change: str) -> None:
     assert changed.key() != before
 
 
-def test_an_unfinished_build_is_not_there(place: Path) -> None:
+def test_a_failed_build_is_not_there_and_leaves_nothing() -> None:
+    recipe = shell("echo half > greeting; exit 3")
     with pytest.raises(StepFailed):
-        ensure(shell("echo half > greeting; exit 3"))
-    assert cache.find(shell("echo half > greeting; exit 3")) is None
+        ensure(recipe)
+    assert cache.find(recipe) is None
+    assert folders() == []
 
 
 def test_two_set_ups_at_once_make_one_build_and_the_other_waits(place: Path) -> None:
