@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.filesize import decimal
 
 from serving.cli.meter import meter
 from serving.contract.check import load
+from serving.contract.fields import Name
+from serving.errors import InputError
 from serving.registry import prune
 from serving.registry.listing import Row, rows
 from serving.registry.manifest import Manifest
@@ -24,7 +27,21 @@ from serving.registry.verify import find, read_manifest, verify
 
 MODELS = Path("platform/models")
 
-Model: TypeAlias = Annotated[str, typer.Argument(help="A contract of platform/models/.")]
+
+def _name(model: str | None) -> str | None:
+    """It becomes part of paths."""
+    try:
+        TypeAdapter(Name | None).validate_python(model)
+    except ValidationError:
+        raise InputError(
+            f"{model}: is not the name of a model: expected one such as digits"
+        ) from None
+    return model
+
+
+Model: TypeAlias = Annotated[
+    str, typer.Argument(help="A contract of platform/models/.", callback=_name)
+]
 Number: TypeAlias = Annotated[int, typer.Argument(metavar="VERSION", min=1)]
 Where: TypeAlias = Annotated[
     str, typer.Option("--in", metavar="STORE", help="A folder or s3://bucket/prefix.")
@@ -77,7 +94,9 @@ def verify_version(
 
 def list_versions(
     store: Where,
-    model: Annotated[str | None, typer.Argument(help="All models by default.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="All models by default.", callback=_name)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds; exit code 1 if something there is no version."""

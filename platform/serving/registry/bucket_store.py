@@ -15,7 +15,7 @@ from typing import Final
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from serving.contract.repository import MANIFEST, FileProblem
+from serving.contract.repository import MANIFEST, FileProblem, version_number
 from serving.registry.bucket import Bucket, Prefix, at, explained, objects
 from serving.registry.errors import Refused
 from serving.registry.manifest import Entry
@@ -63,7 +63,7 @@ class BucketStore:
                 _delete(place, MANIFEST)
                 _clear(place)
             unfinished = set(_folders(self._place.below(model))) - set(self.versions(model))
-            for name in unfinished:
+            for name in filter(version_number, unfinished):
                 _clear(self._place.below(model, name))
 
     @contextmanager

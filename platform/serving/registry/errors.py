@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from serving.contract.repository import FileProblem, shown
 from serving.errors import ServingError
 
-_SHOWN = 20
+_SHOWN: Final = 20
+
+_ADVICE: Final = {
+    errno.ENOSPC: "free some space there, then try again",
+    errno.EDQUOT: "free some space there, then try again",
+    errno.EACCES: "get the permission, then try again",
+    errno.EROFS: "name a place that can be written to",
+}
 
 
 class StoreError(ServingError):
@@ -36,4 +44,5 @@ def failing(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        raise StoreError(f"{shown(what)}: {reason}") from error
+        advice = f"; {_ADVICE[error.errno]}" if error.errno in _ADVICE else ""
+        raise StoreError(f"{shown(what)}: {reason}{advice}") from error

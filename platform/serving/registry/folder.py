@@ -73,13 +73,16 @@ def _listed(status: os.stat_result) -> Listed:
 
 
 def remove_tree(root: Path) -> None:
-    """Removes a folder, read-only ones inside it too. Raises StoreError."""
+    """Removes a folder, read-only ones inside it too, of a link only the link."""
     with failing(f"{root}: cannot be removed"):
+        if root.is_symlink():
+            root.unlink()
+            return
         os.chmod(root, 0o700)
         with os.scandir(root) as entries:
             inside = list(entries)
         for entry in inside:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir():
                 remove_tree(Path(entry.path))
             else:
                 os.unlink(entry.path)

@@ -112,7 +112,11 @@ def _entries(
     def taken(path: str, advance: Advance) -> Entry:
         place = placed(candidate.contract, candidate.version, path)
         with failing(f"{path}: {doing} failed"), candidate.source.open(path) as stream:
-            return take(place, stream, listed[path].size, advance)
+            entry = take(place, stream, listed[path].size, advance)
+        if entry.size != listed[path].size:
+            what = f"gave {entry.size} bytes, expected {listed[path].size}"
+            raise Refused(candidate.source.where, [FileProblem(path, what)], "try again")
+        return entry
 
     with meter(doing, sum(found.size for found in listed.values())) as advance:
         entries = each(taken, listed, advance)

@@ -117,6 +117,14 @@ def test_an_unknown_version_is_an_error_that_says_where_to_look(here: Workplace)
     assert "digits 9 is not in store: `list` shows what is" in str(result.exception)
 
 
+@pytest.mark.parametrize("name", ["../digits", "/etc", "Digits", "", "a b"])
+@pytest.mark.parametrize("verb", ["list", "prune"])
+def test_a_name_that_leads_elsewhere_is_refused(here: Workplace, verb: str, name: str) -> None:
+    result = run(verb, name, "--in", "store")
+    assert isinstance(result.exception, InputError)
+    assert "is not the name of a model" in str(result.exception)
+
+
 def test_pruning_only_shows_its_plan_until_it_is_told_yes(here: Workplace) -> None:
     for version in range(1, 6):
         publish(version)

@@ -125,13 +125,6 @@ def deep_folders(source: Path) -> str:
     return _file("/".join(["d" * 20] * 26), "dddd")(source)
 
 
-def unreadable(source: Path) -> str:
-    if os.geteuid() == 0:
-        pytest.skip("root reads everything")
-    (source / "weights" / "w.bin").chmod(0)
-    return "weights/w.bin"
-
-
 def two_files(first: str, second: str) -> Spoil:
     def spoil(source: Path) -> str:
         _file(first)(source)
@@ -181,7 +174,6 @@ SOURCES: dict[str, Spoil] = {
     "empty model": empty_model,
     "no files": no_files,
     "no folder": no_folder,
-    "unreadable file": unreadable,
 }
 
 

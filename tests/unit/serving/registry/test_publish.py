@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +13,11 @@ import pytest
 from serving.contract.triton_config import files as triton_files
 from serving.errors import InputError, ServingError
 from serving.registry.errors import Refused
+from serving.registry.folder import Folder
 from serving.registry.folder_store import FolderStore
 from serving.registry.listing import rows
 from serving.registry.publish import publish
+from serving.registry.transfer import Chunks
 from tests.unit.serving.contract.contracts import JUDGE
 from tests.unit.serving.registry.hostile_sources import FILES
 from tests.unit.serving.registry.workplace import CREATED, Workplace, contract_of
@@ -162,6 +167,21 @@ def test_a_changed_contract_does_not_pass_for_the_published_one(workplace: Workp
     workplace.yaml.write_text(text.replace("max_queue_delay_ms: 2", "max_queue_delay_ms: 3"))
     with pytest.raises(Refused, match=r"contract\.json: is not the same"):
         workplace.publish()
+
+
+class Short(Folder):
+    """Breaks off without an error, as some transfers do."""
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[io.RawIOBase]:
+        yield Chunks(iter([b"half"]))
+
+
+def test_a_transfer_that_breaks_off_in_silence_is_noticed(workplace: Workplace) -> None:
+    candidate = replace(workplace.candidate(), source=Short(workplace.source))
+    with pytest.raises(Refused, match=r": gave 4 bytes, expected \d+"):
+        publish(candidate, FolderStore(workplace.store))
+    assert workplace.stored() == set()
 
 
 def test_a_model_file_changed_while_copying_stops_it_before_anybody_sees_it(
