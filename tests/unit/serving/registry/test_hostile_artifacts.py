@@ -108,6 +108,6 @@ def test_a_version_exchanged_for_another_whole_one_is_refused(
     (workplace.source / "model.py").write_bytes(b"import os\n")
     workplace.publish()
     published.folder().rename(published.root / "gone")
-    workplace.folder().rename(published.folder())
+    workplace.open_up().rename(published.folder())
     with pytest.raises(ServingError, match="the model's YAML says"):
         published.verify()

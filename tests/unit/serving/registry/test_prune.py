@@ -87,10 +87,9 @@ def test_a_stack_that_cannot_be_understood_stops_it(workplace: Workplace, text: 
 
 def test_of_a_version_that_is_a_link_only_the_link_goes(workplace: Workplace) -> None:
     outside = workplace.root / "outside"
-    (workplace.store / "digits" / "1").rename(outside)
-    (workplace.store / "digits" / "1").symlink_to(outside)
-    (workplace.store / "digits" / "2").chmod(0o755)
-    (workplace.store / "digits" / "2" / "etc").symlink_to(outside)
+    workplace.open_up(1).rename(outside)
+    workplace.folder(1).symlink_to(outside)
+    (workplace.open_up(2) / "etc").symlink_to(outside)
     FolderStore(workplace.store).remove("digits", [1, 2])
     assert FolderStore(workplace.store).versions("digits") == ["3", "4", "5", "6"]
     assert (outside / "manifest.json").is_file()
