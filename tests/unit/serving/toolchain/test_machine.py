@@ -16,6 +16,7 @@ from serving.toolchain import interpreter, machine
     [
         ("Linux", "aarch64", "glibc 2.36", "this is Linux on aarch64; .* x86_64"),
         ("Darwin", "arm64", None, "this is Darwin on arm64"),
+        ("Darwin", "x86_64", None, "this is Darwin on x86_64"),
         ("Linux", "x86_64", None, "this system has no glibc; .* glibc 2.35: use Debian 12"),
         ("Linux", "x86_64", "glibc 2.31", "this system has glibc 2.31; .* glibc 2.35"),
     ],
