@@ -18,6 +18,8 @@ CONFIDENCE = 0.975
 CANDIDATES: tuple[tuple[Witnesses, float], ...] = (
     ("split", 1.5),
     ("average", 1.5),
+    ("split", 2.0),
+    ("average", 2.0),
     ("minimum", 1.5),
     ("minimum", 2.0),
 )

@@ -10,7 +10,7 @@ as in Shin, Ramdas & Rinaldo 2203.03532; averages over gates, Vovk & Wang 1912.0
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, inf, log, log1p
+from math import ceil, exp, inf, log, log1p
 from typing import TypeAlias
 
 Logs: TypeAlias = tuple[float, ...]
@@ -138,13 +138,19 @@ def safety(requests: int, bad: int, margin: float, dispersion: float) -> float:
     return log_mean([gain / dispersion for gain in gains])
 
 
-def requests_needed(bad: int, margin: float, dispersion: float, evidence: float) -> int:
-    """Requests, `bad` of them bad, with which `safety` reaches `evidence` (a logarithm)."""
-    low, high = 0, 1
-    while safety(high + bad, bad, margin, dispersion) < evidence:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        reached = safety(middle + bad, bad, margin, dispersion) >= evidence
-        low, high = (low, middle) if reached else (middle, high)
-    return high + bad
+def requests_to_go(
+    requests: int, bad: int, margin: float, dispersion: float, goal: float
+) -> int | None:
+    """About how many more requests `safety` needs to reach `goal` (a logarithm).
+
+    None when more requests as good as those seen would not get it there.
+    """
+    lacking = goal - safety(requests, bad, margin, dispersion)
+    if lacking <= 0:
+        return 0
+    share = bad / requests if requests else 0.0
+    growth = max(
+        share * log(part) + (1 - share) * log((1 - part * margin) / (1 - margin))
+        for part in SAFE_PARTS
+    )
+    return ceil(lacking * dispersion / growth) if growth > 0 else None

@@ -94,7 +94,7 @@ class Finding:
     safe: float | None = None
     """Log evidence that the canary is below this step's margin; None: the gate has no say."""
     needs: int = 0
-    """About how many more requests until `safe` suffices, at the share of bad ones seen."""
+    """About how many more requests until `safe` suffices; 0: none, or none that would settle it."""
     guard: str = ""
     """Why to roll back at once, whatever the statistics: a policy, not a test."""
     step_back: str = ""

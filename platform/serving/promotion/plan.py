@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, exp, log
+from math import ceil, exp, inf, log
 from typing import Self
 
 from serving.contract.model import Rollout
@@ -212,8 +213,7 @@ def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
     elif judgement.harm >= DOUBT:
         reason = f"evidence of harm {_times(judgement.harm)} to 1: not proven, not dismissed"
     elif lacking or not testified:
-        most = max(lacking, key=lambda finding: finding.needs, default=Finding(gate="none"))
-        reason = f"{most.gate} needs about {most.needs} more requests"
+        reason = _lacking(lacking)
     elif state.watched_seconds < dwell:
         reason = f"watched for {state.watched_seconds:.0f} of {dwell:.0f} s"
     else:
@@ -229,6 +229,15 @@ def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
         reason=f"undecided for {state.held_seconds:.0f} s: {reason}",
         alert=True,
     )
+
+
+def _lacking(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "no gate has testified yet"
+    most = max(findings, key=lambda finding: finding.needs or inf)
+    if not most.needs:
+        return f"{most.gate} is too close to its limit for more requests to settle it"
+    return f"{most.gate} needs about {most.needs} more requests"
 
 
 def observed(state: State, window: Window) -> State:

@@ -17,7 +17,7 @@ from serving.promotion.evidence import (
     mean_factors,
     odds_times,
     rank_factors,
-    requests_needed,
+    requests_to_go,
     restarted,
     safety,
     split_factors,
@@ -118,13 +118,12 @@ class ShareGate:
         bound = max(margin, bad_limit(self.limit))
         dispersion = self.rules.dispersion_of(self.name)
         safe = safety(memory.requests, memory.bad, bound, dispersion)
-        needed = 0 if safe >= goal else requests_needed(memory.bad, bound, dispersion, goal)
         return Finding(
             gate=self.name,
             harm=harm,
             suspicion=max(memory.series.get("suspicion", ()), default=0.0),
             safe=safe,
-            needs=max(needed - memory.requests, 0),
+            needs=requests_to_go(memory.requests, memory.bad, bound, dispersion, goal) or 0,
         )
 
 

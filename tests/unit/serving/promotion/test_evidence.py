@@ -17,7 +17,7 @@ from serving.promotion.evidence import (
     odds_times,
     pair_factors,
     rank_factors,
-    requests_needed,
+    requests_to_go,
     restarted,
     safety,
     split_factors,
@@ -140,11 +140,16 @@ def test_the_first_error_of_all_is_evidence_when_the_canary_has_little_traffic()
     assert max(split_factors((10, 1), (190, 0), 1.5, 1.0)) > 0
 
 
-@given(st.integers(0, 30), st.sampled_from([0.01, 0.02, 0.05]), st.sampled_from([1.0, 3.0]))
-def test_the_requests_said_to_be_needed_suffice_and_fewer_do_not(
-    bad: int, margin: float, dispersion: float
+@given(st.integers(0, 3000), st.sampled_from([0.01, 0.02, 0.05]), st.sampled_from([1.0, 3.0]))
+def test_so_many_more_clean_requests_as_said_nearly_suffice(
+    requests: int, margin: float, dispersion: float
 ) -> None:
     goal = log(20)
-    needed = requests_needed(bad, margin, dispersion, goal)
-    assert safety(needed, bad, margin, dispersion) >= goal
-    assert safety(needed - 1, bad, margin, dispersion) < goal
+    to_go = requests_to_go(requests, 0, margin, dispersion, goal)
+    assert to_go is not None
+    reached = safety(requests + to_go, 0, margin, dispersion)
+    assert reached == pytest.approx(goal, abs=0.6) or (to_go == 0 and reached >= goal)
+
+
+def test_a_share_at_the_margin_is_never_settled_by_more_requests() -> None:
+    assert requests_to_go(10_000, 200, 0.02, 1.0, log(20)) is None

@@ -332,3 +332,8 @@ def test_steps_that_do_not_rise_below_100_are_refused(steps: tuple[int, ...]) ->
 
 def test_judging_an_unmet_window_of_a_wrong_weight_changes_nothing() -> None:
     assert judged(judge(), [blind(weight=95)]).harm == 0
+
+
+def test_a_share_at_its_limit_is_not_said_to_need_more_requests() -> None:
+    undecided = Judgement(findings=(Finding(gate="p99", safe=0.5, needs=0), *UNCLEAR.findings))
+    assert "p99 is too close to its limit" in decide(plan(), READY, undecided).reason
