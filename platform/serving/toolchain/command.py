@@ -107,18 +107,18 @@ def child(
     cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, so that `stop_all` ends its children with it."""
-    if _stopping.is_set():
-        raise InterruptedError("set-up is being stopped")
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **(env or {})},
-        cwd=cwd,
-        start_new_session=True,
-    )
-    with _guard:
+    with _guard:  # no process may start between the last look at `_running` and the stop
+        if _stopping.is_set():
+            raise InterruptedError("set-up is being stopped")
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+        )
         _running.add(process)
     try:
         yield process
@@ -135,8 +135,8 @@ def child(
 
 
 def stop_all() -> None:
-    _stopping.set()
     with _guard:
+        _stopping.set()
         processes = list(_running)
     for process in processes:
         _end(process, signal.SIGTERM)
