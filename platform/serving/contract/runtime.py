@@ -40,8 +40,11 @@ class Batching(Section):
     preferred: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
     """Batch sizes to send at once, before the delay is over; empty: the largest batch."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 1.0
-    max_queue_size: Annotated[int, Field(ge=0, le=1_000_000)] = 128
-    """Requests waiting beyond this are refused at once; 0 means without limit."""
+    max_queue_size: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Requests waiting beyond this are refused at once; 0 means without limit.
+
+    With a limit Triton's batcher sleeps on at times: a request close behind an answer waits 500 ms.
+    """
 
 
 class Instances(Section):
