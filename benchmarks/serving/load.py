@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +11,9 @@ from itertools import chain
 
 import numpy as np
 from tritonclient import grpc
+from tritonclient.utils import np_to_triton_dtype
 
-from serving.inference import Sample, total
+from serving.inference import Tensors, total
 from serving.triton import ADDRESS, Server
 
 
@@ -34,42 +34,45 @@ class Outcome:
     def __str__(self) -> str:
         p50, p99 = self.quantile(0.5) * 1000, self.quantile(0.99) * 1000
         return (
-            f"{self.rate:.0f} requests/s, {self.batch:.1f} a batch, p50 {p50:.0f} ms, "
-            f"p99 {p99:.0f} ms"
+            f"{self.rate:5.0f} requests/s, {self.batch:4.1f} in a batch, "
+            f"p50 {p50:4.0f} ms, p99 {p99:4.0f} ms"
         )
 
 
-def closed_loop(server: Server, *, clients: int, requests: int, model: str = "toy") -> Outcome:
-    before = server.metrics()
-    tensor = grpc.InferInput("x", [1, 1], "FP32")
-    tensor.set_data_from_numpy(np.zeros((1, 1), dtype=np.float32))
+def closed_loop(
+    server: Server, model: str, inputs: Tensors, *, clients: int, requests: int
+) -> Outcome:
+    """Each client sends so many requests of one sample; the first time, all of them together."""
+    tensors = [
+        grpc.InferInput(name, values.shape, np_to_triton_dtype(values.dtype))
+        for name, values in inputs.items()
+    ]
+    for tensor, values in zip(tensors, inputs.values(), strict=True):
+        tensor.set_data_from_numpy(values)
     together = threading.Barrier(clients)
     with grpc.InferenceServerClient(f"{ADDRESS}:{server.grpc_port}") as client:
+        client.infer(model, tensors)  # opens the connection
+        inferred, executed = _counts(server, model)
 
         def work(_: int) -> list[float]:
             together.wait()
-            return [_timed(lambda: client.infer(model, [tensor])) for _ in range(requests)]
+            return [_timed(lambda: client.infer(model, tensors)) for _ in range(requests)]
 
         begun = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             latencies = tuple(chain.from_iterable(pool.map(work, range(clients))))
         seconds = time.perf_counter() - begun
-    batch = batch_size(before, server.metrics(), model)
+    now_inferred, now_executed = _counts(server, model)
+    batch = (now_inferred - inferred) / (now_executed - executed)
     return Outcome(seconds=seconds, latencies=latencies, batch=batch)
 
 
-def show(figures: str) -> None:
-    """Seen with `pytest -s`."""
-    sys.stdout.write(f"\n{figures}\n")
-
-
-def batch_size(before: list[Sample], after: list[Sample], model: str) -> float:
-    """What was inferred per execution between two readings."""
-    inferred, executed = (
-        total(after, name, model=model) - total(before, name, model=model)
-        for name in ("nv_inference_count", "nv_inference_exec_count")
+def _counts(server: Server, model: str) -> tuple[float, float]:
+    samples = server.metrics()
+    return (
+        total(samples, "nv_inference_count", model=model),
+        total(samples, "nv_inference_exec_count", model=model),
     )
-    return inferred / executed
 
 
 def _timed(call: Callable[[], object]) -> float:
