@@ -119,3 +119,11 @@ def _proven(store: Store) -> Iterator[tuple[Record, int]]:
 def _torn(line: bytes) -> bool:
     """What a killed writer leaves is a beginning; one with an end was damaged later."""
     return not (line.endswith(b"\n") or len(line) == LONGEST_LINE or _COMPLETE.search(line))
+
+
+def readable(store: Store, warn: Callable[[str], None]) -> Iterator[Record]:
+    """What can be read of a promotion that was killed: a torn last line is only warned of."""
+    try:
+        yield from records(store)
+    except TornLine as torn:
+        warn(str(torn))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,27 @@ def started(rules: Rules = CALIBRATED, **changes: object) -> Started:
         commit="0a1b2c3",
         queries={"requests": 'envoy_cluster_upstream_rq_total{serving_version="2"}'},
     )
+
+
+class Kept:
+    """A store that keeps its lines in memory, for tests of what they say."""
+
+    where = "kept"
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+    def lines(self) -> Iterator[bytes]:
+        return iter(self.kept)
+
+    def ends(self) -> tuple[bytes, bytes]:
+        return self.kept[0], self.kept[-1]
+
+    def append(self, number: int, line: bytes) -> None:
+        assert number == len(self.kept) + 1
+        self.kept.append(line)
+
+    def repair(self, sound: int) -> None: ...
 
 
 class Promotion:
