@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.promotion.picture import picture
 from benchmarks.promotion.report import page
 from benchmarks.promotion.scenario import HEALTHY, QUICK, REGRESSIONS
 from benchmarks.promotion.scoreboard import Cell, boards, write
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     parser.add_argument("--quick", action="store_true", help="three scenarios only")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     asked = parser.parse_args()
     scenarios = QUICK if asked.quick else (*HEALTHY, *REGRESSIONS)
     command = f"python -m benchmarks.promotion --runs {asked.runs} --seed {asked.seed}"
@@ -24,8 +25,9 @@ def main() -> None:
     cells: list[Cell] = []
     for done in boards(scenarios, asked.runs, asked.seed, asked.workers):
         cells += done
-        write(cells, asked.out / "promotion.json", command)
-        (asked.out / "promotion.md").write_text(page(cells, command))
+        write(cells, asked.out / "result.json", command)
+    (asked.out / "result.md").write_text(page(cells, command))
+    (asked.out / "result.svg").write_text(picture(cells))
     print(page(cells, command))  # noqa: T201  # its output is what it is for
 
 

@@ -12,7 +12,7 @@ HALF, FLOOR = 0.5, 1e-9
 
 def table(cells: Sequence[Cell], show: Callable[[Cell], str]) -> str:
     policies = list(dict.fromkeys(cell.policy for cell in cells if cell.policy != RETUNED))
-    rows = {cell.scenario: {} for cell in cells}  # type: dict[str, dict[str, Cell]]
+    rows: dict[str, dict[str, Cell]] = {cell.scenario: {} for cell in cells}
     for cell in cells:
         rows[cell.scenario][cell.policy] = cell
     lines = [
@@ -111,7 +111,8 @@ def page(cells: Sequence[Cell], command: str) -> str:
         (
             f"# Promotion scoreboard\n\n`{command}`: {runs} runs per cell, 60 minutes each, one "
             "window of 15 s, SLO 0.5 % errors, α 1 %, β 5 %. Rivals get canary-only queries and "
-            "weights that change at once. Latency of the deployment itself is not simulated.\n",
+            "weights that change at once. Latency of the deployment itself is not simulated.\n\n"
+            "![every cell](result.svg)\n",
             "## Healthy versions\n\nRolled back (an error) · promoted (mean minutes to 100 %)\n",
             table(good, healthy) if good else "",
             "\n## Regressions\n\nRolled back (right) · mean minutes · promoted (an error) · mean "
