@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from serving.promotion.journal import Journal, JournalUnwritable, Overtaken, Store, records
 from serving.promotion.journal_file import FileStore
+from serving.promotion.lease import Busy, take
+from serving.promotion.lease_store import LeaseStore, lease_at
 from serving.promotion.place import name_of, open_store, stores_in
 from serving.promotion.record import Intent, JournalError
 from serving.promotion.replay import replay
@@ -116,3 +119,49 @@ def test_without_its_bucket_nothing_is_done(bucket: S3Client) -> None:
     journal = Journal(store("s3://absent/journals"), lambda: NOON)
     with pytest.raises(JournalUnwritable, match="nothing was done without its record"):
         journal.append(started())
+
+
+def lease_store() -> LeaseStore:
+    return lease_at(f"s3://{BUCKET}/state/leases/digits")
+
+
+def test_a_lease_in_s3_has_one_holder_and_a_rising_number(bucket: S3Client) -> None:
+    first = take(lease_store(), "kim", "digits version 2")
+    with pytest.raises(Busy, match="digits version 2 is being done by kim"):
+        take(lease_store(), "lee", "digits version 3")
+    first.check()
+    first.release()
+    assert take(lease_store(), "lee", "digits version 3").fence == 2
+    with pytest.raises(Overtaken, match="taken over from number 1"):
+        first.check()
+
+
+def test_of_many_that_overtake_at_once_one_does(bucket: S3Client) -> None:
+    long_ago = take(lease_store(), "kim", "digits version 2", lambda: 0.0)
+    results: list[str] = []
+
+    def run(together: Barrier) -> None:
+        together.wait()
+        try:
+            results.append(f"fence {take(lease_store(), 'lee', 'digits version 3').fence}")
+        except Busy:
+            results.append("busy")
+
+    together = Barrier(6)
+    threads = [Thread(target=run, args=(together,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["busy"] * 5 + ["fence 2"]
+    with pytest.raises(Overtaken):
+        long_ago.check()
+
+
+def test_a_renewal_whose_answer_got_lost_costs_nobody_the_lease(bucket: S3Client) -> None:
+    lease = take(lease_store(), "kim", "digits version 2")
+    (key,) = keys(bucket)
+    terms = bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    bucket.put_object(Bucket=BUCKET, Key=key, Body=terms.replace(b'"expires":1', b'"expires":2'))
+    lease.check()
+    lease.check()

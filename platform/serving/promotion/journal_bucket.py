@@ -34,12 +34,12 @@ class BucketStore:
         name = f"{number:08d}.json"
         until = self.keep_until() if self.keep_until else None
         try:
-            done = self.objects.put(name, line, None, until)
+            etag = self.objects.put(name, line, None, until)
         except BucketError as error:
             raise JournalUnwritable(
                 f"{error}; nothing was done without its record. Resume the promotion"
             ) from error
-        if not done:
+        if etag is None:
             raise Overtaken(f"{self.where}/{name}: another process goes on with this promotion")
 
     def repair(self, sound: int) -> None:

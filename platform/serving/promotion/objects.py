@@ -82,8 +82,8 @@ class Objects:
 
     def put(
         self, name: str, content: bytes, replacing: str | None, keep_until: datetime | None = None
-    ) -> bool:
-        """Whether it lies there now: only in place of that ETag, or (None) of nothing.
+    ) -> str | None:
+        """Its ETag. Written only in place of the one given, or (None) of nothing; else None.
 
         A request that was repeated after its answer got lost counts as done.
         """
@@ -94,20 +94,15 @@ class Objects:
             options |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until}
         with explained(f"{self}/{name}"):
             try:
-                self.client.put_object(
+                answer = self.client.put_object(
                     Bucket=self.bucket, Key=self.prefix + name, Body=content, **options
                 )
-                return True
+                return answer["ETag"]
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _TAKEN:
                     raise
         found = self.get(name)
-        return found is not None and found[0] == content
-
-    def delete(self, name: str, etag: str) -> None:
-        """If nobody has written it since."""
-        with explained(f"{self}/{name}"):
-            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name, IfMatch=etag)
+        return found[1] if found is not None and found[0] == content else None
 
 
 @contextmanager
