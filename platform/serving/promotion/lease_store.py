@@ -75,10 +75,14 @@ class FolderLease:
 
     def _aside(self, content: bytes) -> Path:
         aside = self._folder / f".{secrets.token_hex(8)}"
-        with aside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with aside.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
         return aside
 
 

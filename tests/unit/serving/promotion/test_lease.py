@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import stat
 import time
@@ -191,6 +192,23 @@ def test_without_a_lease_that_can_be_written_nothing_is_done(tmp_path: Path) -> 
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(ServingError, match="nothing is done without it"):
         at(FolderLease(tmp_path / "digits"), 0)
+
+
+def test_a_renewal_that_does_not_fit_on_the_disk_leaves_the_lease_as_it_was(
+    store: FolderLease,
+) -> None:
+    lease = at(store, 0)
+    before = store.read()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        with pytest.raises(ServingError, match="nothing is done without it"):
+            lease.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.read() == before
+    assert os.listdir(store.where) == ["00000001.json"]
+    lease.check()
 
 
 def test_a_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
