@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
-from benchmarks.promotion.scoreboard import RETUNED, Cell
+from benchmarks.promotion.scoreboard import RETUNED, RETUNED_TO_OURS, Cell
 
 ROW, COLUMN, LABEL, TOP = 20, 92, 330, 54
 GOOD, BAD = (233, 245, 238), (196, 60, 45)
 
 
 def picture(cells: Sequence[Cell]) -> str:
-    policies = list(dict.fromkeys(cell.policy for cell in cells if cell.policy != RETUNED))
+    policies = list(
+        dict.fromkeys(
+            cell.policy for cell in cells if cell.policy not in (RETUNED, RETUNED_TO_OURS)
+        )
+    )
     scenarios = list(dict.fromkeys(cell.scenario for cell in cells))
     by = {(cell.scenario, cell.policy): cell for cell in cells}
     width = LABEL + COLUMN * len(policies)

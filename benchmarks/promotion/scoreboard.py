@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import repeat
+from itertools import product, repeat
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ from serving.promotion.measurement import Window
 POLICIES: dict[str, Callable[[int], Policy]] = {**RIVALS, "Kayenta": Kayenta}
 TUNED = ("Argo tuned", "Argo relative", "Flagger tuned")
 OURS = "Ours"
-RETUNED = "Argo retuned"
+RETUNED = "Argo retuned to 1 %"
+RETUNED_TO_OURS = "Argo retuned to ours"
 SUCCESS_SHARES = (0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.85, 0.8)
 CALIBRATION_TRIALS = 500
 CALIBRATION_WINDOWS = 84
@@ -129,23 +130,28 @@ def run_ours(scenario: Scenario, runs: int, seed: int) -> Cell:
     return cell(scenario, OURS, policy, excess, note)
 
 
-def run_retuned(scenario: Scenario, runs: int, seed: int) -> Cell:
-    """The Argo template with the least exposure that keeps to 1 % of false rollbacks here."""
-    best: tuple[float, Cell] | None = None
-    for success in SUCCESS_SHARES:
-        for limit in range(6):
-            healthy = argo_tuned(runs, success, limit)
-            simulate(scenario.environment, healthy, seed)
-            if (~np.isnan(healthy.rolled)).mean() > 0.01:
-                continue
+def run_retuned(scenario: Scenario, runs: int, seed: int) -> list[Cell]:
+    """The templates with the least exposure to this regression at a rate of false rollbacks.
+
+    Once at 1 %, once at what cannot be told from none, which is ours. Nobody can choose the
+    template by the regression that is to come; it is the best that tuning could ever do.
+    """
+    tried = []
+    for success, limit in product(SUCCESS_SHARES, range(6)):
+        healthy = argo_tuned(runs, success, limit)
+        simulate(scenario.environment, healthy, seed)
+        wrong = float((~np.isnan(healthy.rolled)).mean())
+        if wrong <= 0.01:
             policy = argo_tuned(runs, success, limit)
-            excess = simulate(scenario, policy, seed + 1)
-            if best is None or excess.mean() < best[0]:
-                note = f"success ≥ {success:g}, failureLimit {limit}"
-                best = excess.mean(), cell(scenario, RETUNED, policy, excess, note)
-    if best is None:
-        raise ValueError(f"no retuned template keeps to 1 % in {scenario}")
-    return best[1]
+            tried.append((wrong, policy, simulate(scenario, policy, seed + 1), success, limit))
+    none = clopper_pearson(0, runs)[1]
+    cells = []
+    for name, allowed in ((RETUNED, 0.01), (RETUNED_TO_OURS, none)):
+        allowed_ones = [each for each in tried if each[0] <= allowed]
+        wrong, policy, excess, success, limit = min(allowed_ones, key=lambda each: each[2].mean())
+        note = f"success ≥ {success:g}, failureLimit {limit}, false rollbacks {wrong:.2%}"
+        cells.append(cell(scenario, name, policy, excess, note))
+    return cells
 
 
 def board(scenario: Scenario, runs: int, seed: int) -> list[Cell]:
@@ -154,7 +160,7 @@ def board(scenario: Scenario, runs: int, seed: int) -> list[Cell]:
         policy = make(runs)
         cells.append(cell(scenario, name, policy, simulate(scenario, policy, seed)))
     if not scenario.healthy and scenario.rps == 2:
-        cells.append(run_retuned(scenario, runs, seed))
+        cells += run_retuned(scenario, runs, seed)
     return [*cells, run_ours(scenario, runs, seed)]
 
 
