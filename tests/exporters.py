@@ -109,15 +109,17 @@ class Exporters:
 
     def select(self, selector: str, start: float, end: float) -> tuple[Raw, ...]:
         """What Prometheus answers to the selector with a range; enough of PromQL for that."""
-        name, matchers = re.fullmatch(r"(\w+)\{(.*)\}", selector).groups()  # type: ignore[union-attr]
+        name, matchers = re.fullmatch(r"(\w*)\{(.*)\}", selector).groups()  # type: ignore[union-attr]
         wanted = {
             label: (operator, json_text.encode().decode("unicode_escape"))
             for label, operator, json_text in re.findall(r'(\w+)(=~?)"((?:[^"\\]|\\.)*)"', matchers)
         }
         found = []
         for (other, labels), samples in self.scraped.items():
-            have = dict(labels)
-            if other == name and all(_matches(have.get(k, ""), *w) for k, w in wanted.items()):
+            have = {"__name__": other, **dict(labels)}
+            if name in ("", other) and all(
+                _matches(have.get(k, ""), *w) for k, w in wanted.items()
+            ):
                 within = [sample for sample in samples if start <= sample[0] <= end]
                 if within:
                     found.append(Raw(have, within))

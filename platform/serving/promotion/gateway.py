@@ -25,7 +25,7 @@ from typing import Final, Protocol, TypeAlias
 
 from serving.observability.dialect import GATEWAY_WORKLOAD, GRPC_FAILURES, Series
 
-CALLERS_FAULT: Final = (1, 3, 5, 6, 7, 9, 10, 11, 16)
+CALLERS_FAULT: Final = "1|3|5|6|7|9|10|11|16"
 """gRPC status codes that are neither success nor in GRPC_FAILURES."""
 SERVICES_FAULT: Final = "|".join(map(str, GRPC_FAILURES))
 
@@ -101,7 +101,16 @@ def envoy(version: int, *, mirrored: bool = False) -> ArmSeries:
         answered=(
             count("endpoint_rq_success", reached),
             count("upstream_rq_xx", f"{arm}|{mirror}", -1, envoy_response_code_class="4"),
-            *(count(f"grpc_{code}", f"{arm}|{mirror}", -1) for code in CALLERS_FAULT),
+            Term(
+                Series(
+                    name="",
+                    labels={
+                        "__name__": f"envoy_cluster_grpc_({CALLERS_FAULT})",
+                        "envoy_cluster_name": f"{arm}|{mirror}",
+                    },
+                ),
+                -1,
+            ),
         ),
         pods={"pod": f"{arm}-[0-9]+"},
     )

@@ -31,7 +31,8 @@ def read(seen: Observed, window: Window, tally: Tally) -> tuple[Window, Tally]:
     window = replace(window, canary=arms["canary"], stable=arms.get("stable"))
 
     unmet = _of_gateways(seen, window)
-    if not unmet:
+    blind = bool(unmet)
+    if not blind:
         tally = _shared(window, tally)
         query = seen.sides["canary"].requests[0]
         unmet += require.unmet_among(
@@ -39,8 +40,11 @@ def read(seen: Observed, window: Window, tally: Tally) -> tuple[Window, Tally]:
         )
     accounts: dict[str, Account] = {}
     for name, side in seen.sides.items():
-        found, account = _of_servers(seen, side, arms[name], tally.accounts.get(name), name)
-        accounts[name] = account
+        found = _of_servers(seen, side, arms[name])
+        if not found and not blind and not arms[name].restarts:
+            now = _account(side, seen, name)
+            accounts[name] = tally.accounts.get(name, Account()).plus(now)
+            found = require.unmet_among(_agree(side, accounts[name], now))
         if not _fails(window.canary):
             unmet += found
     return replace(window, unmet=unmet), replace(tally, accounts=accounts)
@@ -74,29 +78,33 @@ def _shared(window: Window, tally: Tally) -> Tally:
     )
 
 
-def _of_servers(
-    seen: Observed, side: Side, arm: Arm, before: Account | None, name: str
-) -> tuple[tuple[Unmet, ...], Account]:
+def _of_servers(seen: Observed, side: Side, arm: Arm) -> tuple[Unmet, ...]:
     if side.servers is None or side.servers_down is None:
-        return (), Account()
+        return ()
     scrape, succeeded = seen.scrape, side.servers.succeeded
-    unmet = require.unmet_among(
+    return require.unmet_among(
         require.servers_scraped(_busy(arm), _pods(scrape.series[succeeded]), succeeded),
         require.fresh(scrape, [succeeded]),
         require.unbroken(scrape, [succeeded]),
         require.targets_up(seen.down[side.servers_down], side.servers_down),
     )
-    if unmet or arm.restarts:
-        return unmet, Account()
-    now = Account(
+
+
+def _account(side: Side, seen: Observed, arm: str) -> Account:
+    scrape, servers = seen.scrape, side.servers
+    return Account(
         tries=scrape.quantity(side.contract, side.gateway.tries),
         answered=scrape.quantity(side.contract, side.gateway.answered),
         helped=scrape.quantity(side.contract, side.gateway.helped),
-        past_gateway=seen.past_gateway.get(name, 0),
-        served=round(scrape.counted(succeeded) + scrape.counted(side.servers.failed)),
+        past_gateway=seen.past_gateway.get(arm, 0),
+        served=round(sum(map(scrape.counted, (servers.succeeded, servers.failed))))
+        if servers
+        else 0,
     )
-    account = (before or Account()).plus(now)
-    return require.unmet_among(require.counters_agree(account, now, succeeded)), account
+
+
+def _agree(side: Side, account: Account, now: Account) -> Unmet | None:
+    return require.counters_agree(account, now, side.servers.succeeded) if side.servers else None
 
 
 def _busy(arm: Arm) -> list[str]:
