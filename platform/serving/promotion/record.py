@@ -180,40 +180,46 @@ def line_of(number: int, at: str, body: Body, previous: str) -> tuple[bytes, str
     return f'{text},"hash":"{digest}"}}\n'.encode(), digest
 
 
+_BODY: Final = b',"body":'
 _END: Final = len(',"hash":""}') + 64
+_COPY: Final = "take the journal from where it was copied to"
+_NEWER: Final = "use a newer release of serving"
 
 
 def record_of(line: bytes, where: str, number: int, previous: str) -> Record:
     """Raises JournalError unless this very line follows the one whose hash is `previous`."""
-
-    def refused(what: str, do: str = "take the journal from where it was copied to") -> Exception:
-        return JournalError(where, number, what, do)
-
-    try:
-        document = json.loads(line)
-        form, kind, at = document["format"], document["kind"], document["at"]
-        claimed, place, before = document["hash"], document["number"], document["previous"]
-        body = document["body"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise refused("is damaged: it is not a record") from None
-    if isinstance(form, int) and form > FORMAT:
-        raise refused(f"has format {form}, newer than {FORMAT}", "use a newer release of serving")
     text = line.removesuffix(b"\n")
-    if hashlib.sha256(text[:-_END]).hexdigest() != claimed or not text.endswith(
-        f',"hash":"{claimed}"}}'.encode()
-    ):
-        raise refused("is damaged: its hash is another")
-    if place != number or before != previous:
-        raise refused("does not follow the line before it: lines were moved, removed or added")
+    frame = _frame(text)
+    if frame is None:
+        raise JournalError(where, number, "is damaged: it is not a record", _COPY)
+    form, kind = frame.get("format"), str(frame.get("kind"))
+    if isinstance(form, int) and form > FORMAT:
+        raise JournalError(where, number, f"has format {form}, newer than {FORMAT}", _NEWER)
+    digest = hashlib.sha256(text[:-_END]).hexdigest()
+    if text[-_END:] != f',"hash":"{digest}"}}'.encode():
+        raise JournalError(where, number, "is damaged: its hash is another", _COPY)
+    if (frame.get("number"), frame.get("previous")) != (number, previous):
+        what = "does not follow the line before it: lines were moved, removed or added"
+        raise JournalError(where, number, what, _COPY)
     if kind not in _ADAPTERS:
-        raise refused(f"is of an unknown kind, {kind}", "use a newer release of serving")
+        raise JournalError(where, number, f"is of an unknown kind, {kind}", _NEWER)
     try:
-        known = _ADAPTERS[kind].validate_json(canonical(body))
+        body = _ADAPTERS[kind].validate_json(text[text.index(_BODY) + len(_BODY) : -_END])
     except ValidationError as error:
         first = error.errors()[0]
-        field_name = ".".join(map(str, first["loc"]))
-        raise refused(f"does not read as {kind}: {field_name}: {first['msg']}") from None
-    return Record(number=number, at=at, body=known, hash=claimed)
+        what = f"does not read as {kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise JournalError(where, number, what, _COPY) from None
+    return Record(number=number, at=str(frame.get("at")), body=body, hash=digest)
+
+
+def _frame(text: bytes) -> dict[str, Any] | None:
+    """What stands around the body."""
+    head, found, _ = text.partition(_BODY)
+    try:
+        frame = json.loads(head + b"}")
+    except (ValueError, RecursionError):
+        return None
+    return frame if found and isinstance(frame, dict) else None
 
 
 _FACTS: Final = TypeAdapter(Facts)

@@ -11,12 +11,12 @@ from pathlib import Path
 from serving.promotion.course import Course, engine_version
 from serving.promotion.decision import Facts, Verdict
 from serving.promotion.gate import Rules
-from serving.promotion.journal import Journal, Store, records
+from serving.promotion.journal import Journal, Store
 from serving.promotion.journal_file import FileStore
 from serving.promotion.measurement import Arm, Counts, Window
+from serving.promotion.place import name_of
 from serving.promotion.record import (
     Body,
-    Decided,
     Effect,
     Ended,
     Intent,
@@ -189,11 +189,16 @@ def _hits(draw: random.Random, trials: int, share: float) -> int:
     return sum(draw.random() < share for _ in range(trials))
 
 
-def decisions(store: Store) -> list[Decided]:
-    return [r.body for r in records(store) if isinstance(r.body, Decided)]
+def kept(traffic: Traffic, begin: Started | None = None) -> Kept:
+    store = Kept()
+    Promotion(store, begin or started(), traffic).run()
+    return store
 
 
 def recorded(folder: Path, traffic: Traffic, begin: Started | None = None) -> FileStore:
-    store = FileStore(folder / "digits" / "20260102T120000Z-v2.jsonl")
-    Promotion(store, begin or started(), traffic).run()
-    return store
+    """Written at once, without a sync for each line."""
+    begin = begin or started()
+    path = Path(name_of(str(folder), begin.model, begin.version, NOON))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(kept(traffic, begin).kept))
+    return FileStore(path)

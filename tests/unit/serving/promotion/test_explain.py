@@ -10,12 +10,10 @@ from serving.promotion.decision import Facts, Override, Verdict
 from serving.promotion.explain import explain
 from serving.promotion.history import rows
 from serving.promotion.journal import Store, readable, records
-from serving.promotion.journal_file import FileStore
 from serving.promotion.measurement import Answers, Window
-from serving.promotion.place import name_of, stores_in
+from serving.promotion.place import stores_in
 from serving.promotion.record import Decided
 from tests.unit.serving.promotion.recorded import (
-    NOON,
     Kept,
     Promotion,
     recorded,
@@ -125,10 +123,8 @@ def test_what_was_killed_is_told_up_to_the_torn_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> str:
-    for version, traffic in ((2, simulated(1, 200)), (3, simulated(1, 3))):
-        begin = replace(started(), version=version)
-        store = FileStore(Path(name_of(str(tmp_path), "digits", version, NOON)))
-        Promotion(store, begin, traffic).run()
+    recorded(tmp_path, simulated(1, 200))
+    recorded(tmp_path, simulated(1, 3), replace(started(), version=3))
     return str(tmp_path)
 
 

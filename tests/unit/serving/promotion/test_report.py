@@ -17,7 +17,7 @@ from tests.unit.serving.promotion.recorded import (
     NOON,
     Kept,
     Promotion,
-    Traffic,
+    kept,
     simulated,
     started,
 )
@@ -49,12 +49,6 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
-
-
-def kept(traffic: Traffic) -> Kept:
-    store = Kept()
-    Promotion(store, started(), traffic).run()
-    return store
 
 
 def timeline(store: Store) -> Timeline:
