@@ -182,7 +182,7 @@ def line_of(number: int, at: str, body: Body, previous: str) -> tuple[bytes, str
 
 _BODY: Final = b',"body":'
 _END: Final = len(',"hash":""}') + 64
-_COPY: Final = "take the journal from where it was copied to"
+_COPY: Final = "restore the journal from a copy"
 _NEWER: Final = "use a newer release of serving"
 
 

@@ -22,10 +22,9 @@ def odds(evidence: float) -> str:
 def seen_by(gate: Gate, memory: Memory, window: Window) -> str:
     if isinstance(gate, ShareGate):
         arms = each_arm(window, lambda arm: _share(arm.counts, gate))
-        spread = gate.rules.dispersion_of(gate.name)
         return (
             f"bad requests: {arms}; of the canary at this weight: {memory.bad} of "
-            f"{memory.requests} (counted as {spread:.3g} times as scattered as chance)"
+            f"{memory.requests} (dispersion {gate.rules.dispersion_of(gate.name):.3g})"
         )
     return _SEEN[gate.name](window)
 
