@@ -106,7 +106,7 @@ class Slo(Section):
 class Rollout(Section):
     steps: Annotated[tuple[Percent, ...], Field(min_length=1, max_length=20)] = (5, 10, 25, 50, 95)
     """Weights of the canary; the last watch runs at the last of them."""
-    min_step_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    min_step_seconds: Annotated[int, Field(ge=1, le=86_400)] = 210
     """Shortest time at a weight, however good the evidence."""
     shadow_percent: Percent = 0
     """Share of stable's traffic mirrored to the canary before the first step."""
