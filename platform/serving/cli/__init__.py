@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from serving.cli import model
+from serving.cli import model, promote
 from serving.cli.demo import demo
 from serving.cli.doctor import doctor
 from serving.errors import ServingError
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model.app, name="model")
+app.add_typer(promote.app, name="promote")
 app.command("demo", epilog="Example: serving demo")(demo)
 app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
