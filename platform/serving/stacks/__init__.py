@@ -8,6 +8,7 @@ from serving.catalog import Catalog, load
 from serving.errors import ServingError
 from serving.settings import Settings
 from serving.stacks import aws, config
+from serving.stacks.deployed import deployed, refuse_stale
 from serving.stacks.outputs import Outputs
 
 
@@ -15,6 +16,7 @@ def program() -> None:
     """What `pulumi up` runs, and what the Automation API is handed."""
     try:
         settings = config.read()
+        refuse_stale(settings.releases, deployed())
         outputs = build(settings, load(settings.environment))
     except ServingError as error:
         # Of this one Pulumi shows the message alone, not the traceback.

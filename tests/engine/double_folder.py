@@ -1,0 +1,92 @@
+"""A provider whose cloud is a folder: one file an object, so that tests can look at it.
+
+Like many clouds it takes the same name twice: what is created again is a second object.
+`python -m tests.engine.double_folder FOLDER` starts it. Where `FOLDER/../fault` says
+`<operation> <name> <before|after>`, it stops there for ever, and says so in `reached`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from tests.engine.double import Double, _struct
+
+
+class Folder(Double):
+    def __init__(self, folder: Path) -> None:
+        self.version = "1.0.0"
+        self.folder = folder
+
+    def Create(self, request: Any, context: Any) -> Any:
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=request.properties)
+        inputs = MessageToDict(request.properties)
+        id_ = name = request.urn.rpartition("::")[2]
+        while self._file(id_).exists():
+            id_ += "~"
+        self._fault("create", name, "before")
+        self._write(id_, inputs)
+        self._fault("create", name, "after")
+        return provider_pb2.CreateResponse(id=id_, properties=_struct(inputs))
+
+    def Update(self, request: Any, context: Any) -> Any:
+        inputs = MessageToDict(request.news)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=_struct(inputs))
+        self._fault("update", request.id, "before")
+        self._write(request.id, inputs)
+        self._fault("update", request.id, "after")
+        return provider_pb2.UpdateResponse(properties=_struct(inputs))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        file = self._file(request.id)
+        if not file.exists():
+            return provider_pb2.ReadResponse()
+        found = _struct(json.loads(file.read_text(encoding="utf-8")))
+        return provider_pb2.ReadResponse(id=request.id, properties=found, inputs=found)
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        self._fault("delete", request.id, "before")
+        self._file(request.id).unlink(missing_ok=True)
+        self._fault("delete", request.id, "after")
+        return empty_pb2.Empty()
+
+    def _file(self, id_: str) -> Path:
+        return self.folder / f"{id_}.json"
+
+    def _write(self, id_: str, inputs: Mapping[str, Any]) -> None:
+        part = self._file(id_).with_suffix(".part")
+        part.write_text(json.dumps(inputs), encoding="utf-8")
+        part.rename(self._file(id_))
+
+    def _fault(self, *here: str) -> None:
+        fault = self.folder.parent / "fault"
+        if fault.exists() and fault.read_text(encoding="utf-8").split() == list(here):
+            fault.unlink()
+            (self.folder.parent / "reached").touch()
+            time.sleep(3600)
+
+
+def serve(folder: Path) -> None:
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Folder(folder), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
