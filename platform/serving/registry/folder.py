@@ -63,6 +63,7 @@ class Folder:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise Refused(self.where, [FileProblem(path, "is not a file")], "put a file there")
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         with open(descriptor, "rb", buffering=0) as stream:
             yield stream
 

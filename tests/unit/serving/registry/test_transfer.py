@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.registry.manifest import Entry
-from serving.registry.transfer import CHUNK, Advance, Chunks, copy, each, entry_of
+from serving.registry.transfer import PIECE, Advance, Chunks, copy, each, entry_of
 
 
 def ignore(size: int) -> None:
@@ -26,7 +26,7 @@ def test_pieces_of_any_size_are_read_like_one_file(pieces: list[bytes], size: in
     assert found == b"".join(pieces)
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7])
 def test_what_is_copied_is_what_is_hashed_and_counted(size: int) -> None:
     content = bytes(range(251)) * (size // 251 + 1)
     content = content[:size]
