@@ -120,7 +120,7 @@ def child(what: str, work: Path) -> dict[str, Measured]:
 
 
 def tables(results: Mapping[str, Result], small: float, gib: float) -> str:
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}"
+    machine = f"{os.cpu_count()} cores, {platform.system()}"
     lines = [
         "# The registry beside coreutils",
         "",
