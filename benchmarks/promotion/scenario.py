@@ -42,11 +42,11 @@ class Scenario:
         parts = [f"{self.rps:g} rps"]
         if self.canary is not None:
             late = f" from min {self.onset:g}" if self.onset else ""
-            parts.append(f"{self.stable:.1%} → {self.canary:g}{late}")
+            parts.append(f"{self.stable:.1%} → {self.canary:.0%}{late}")
         else:
             parts.append(f"both {self.stable:.1%}")
         if self.icc:
-            parts.append(f"bursts of a {self.bursts} icc {self.icc:g}")
+            parts.append(f"bursts of {self.bursts} icc {self.icc:g}")
         if self.spread:
             parts.append(f"pods differ by {self.spread:g}")
         if self.shock:
