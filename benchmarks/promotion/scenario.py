@@ -46,7 +46,7 @@ class Scenario:
         else:
             parts.append(f"both {self.stable:.1%}")
         if self.icc:
-            parts.append(f"bursts of {self.bursts} icc {self.icc:g}")
+            parts.append(f"bursts of one {self.bursts} icc {self.icc:g}")
         if self.spread:
             parts.append(f"pods differ by {self.spread:g}")
         if self.shock:
