@@ -21,9 +21,11 @@ from serving.cli.validate import validate_version
 from serving.contract.check import Checked, check, load
 from serving.contract.compatibility import differences
 from serving.contract.document import read
-from serving.contract.model import Environment, frozen
+from serving.contract.model import Environment
 from serving.contract.problem import DocumentError, Problem
 from serving.errors import InputError
+from serving.registry.published import frozen_of
+from serving.registry.store import open_store
 
 app = typer.Typer(help="Model contracts and their versions.", no_args_is_help=True)
 
@@ -50,16 +52,21 @@ def check_files(
         raise typer.Exit(InputError.exit_code)
 
 
-@app.command("diff", epilog="Example: serving model diff digits 1 2")
+@app.command("diff", epilog="Example: serving model diff digits 1 2 --in store")
 def compare_versions(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name.")],
     old: Annotated[int, typer.Argument(help="The version that serves now.")],
     new: Annotated[int, typer.Argument(help="The version that would replace it.")],
+    store: Annotated[
+        str | None,
+        typer.Option("--in", metavar="STORE", help="Where versions are published."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """May NEW replace OLD without breaking its callers? Exit code 1 if not."""
     contract = load(model_file(name))
-    found = differences(frozen(contract, old), frozen(contract, new))
+    place = open_store(store) if store else None
+    found = differences(frozen_of(contract, old, place), frozen_of(contract, new, place))
     breaking = any(difference.kind == "breaking" for difference in found)
     if as_json:
         rows = [asdict(difference) for difference in found]

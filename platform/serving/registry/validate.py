@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import tempfile
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
 from serving.contract.model import ModelContract
-from serving.contract.repository import CONTRACT, placed, problems
+from serving.contract.repository import placed, problems
 from serving.contract.runtime import Golden, Tensor, TritonModel, TritonRuntime, Values
 from serving.contract.triton_config import server_args
 from serving.errors import InputError
@@ -28,6 +27,7 @@ from serving.registry.errors import Refused
 from serving.registry.files import Files
 from serving.registry.folder import Folder
 from serving.registry.publish import contract_files
+from serving.registry.published import frozen_with
 from serving.triton import Server, running
 
 MAX_DIFFERENCES: Final = 10
@@ -116,8 +116,7 @@ def _place(path: Path) -> Path:
 
 def as_published(contract: ModelContract, artifact: Files) -> ModelContract:
     """The contract with what was frozen into a version, whatever its YAML says today."""
-    with artifact.open(CONTRACT) as stream, io.BufferedReader(stream) as whole:
-        kept = json.load(whole)
+    kept = frozen_with(artifact)
     document = contract.model_dump(mode="json", exclude={"versions"})
     document["runtime"] = kept["runtime"]
     document["resources"]["accelerator"] = kept["accelerator"]

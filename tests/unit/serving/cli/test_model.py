@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from serving.cli import app
+from serving.errors import InputError
 from tests.unit.serving.contract.contracts import DIGITS, with_change
 
 
@@ -68,21 +69,39 @@ def test_one_broken_file_does_not_hide_another(here: Path) -> None:
     assert "platform/models/a.yaml:1:1: (document): is not UTF-8" in result.stderr
 
 
-def test_diff_says_what_breaks_callers_and_fails(here: Path) -> None:
-    versions = """\
-versions:
-  1: {digest: D, contract: D, source: x}
-  2: {digest: D, contract: D, source: x, overrides: {models: {digits: {max_batch_size: 4}}}}
-  3: {digest: D, contract: D, source: x}
-"""
-    digest = "sha256:" + "0" * 64
-    (here / "digits.yaml").write_text(DIGITS + versions.replace("D,", f"{digest},"))
-    lowered = run("diff", "digits", "1", "2")
+def publish(version: int) -> None:
+    files = Path("source")
+    files.mkdir(exist_ok=True)
+    (files / "model.py").write_text("# a model\n")
+    result = run("publish", "digits", str(version), "--from", "source", "--to", "store")
+    assert result.exit_code == 0, result.output
+
+
+def test_diff_compares_what_was_published_whatever_the_yaml_says_today(here: Path) -> None:
+    path = here / "digits.yaml"
+    path.write_text(DIGITS)
+    publish(1)
+    path.write_text(with_change(path.read_text(), "max_batch_size: 16", "max_batch_size: 4"))
+    publish(2)
+    path.write_text(with_change(path.read_text(), "max_batch_size: 4", "max_batch_size: 32"))
+    lowered = run("diff", "digits", "1", "2", "--in", "store")
     assert lowered.exit_code == 1
     assert "version 2 may not replace version 1" in lowered.stdout
     assert "max_batch_size" in lowered.stdout
-    assert run("diff", "digits", "1", "3").exit_code == 0
-    assert json.loads(run("diff", "digits", "2", "1", "--json").stdout)["compatible"] is True
+    raised = run("diff", "digits", "2", "1", "--in", "store", "--json")
+    assert json.loads(raised.stdout)["compatible"] is True
+    assert run("diff", "digits", "1", "3", "--in", "store").exit_code == 0
+
+
+def test_diff_does_not_guess_what_a_version_was_published_with(here: Path) -> None:
+    path = here / "digits.yaml"
+    path.write_text(DIGITS)
+    publish(1)
+    assert run("diff", "digits", "1", "2").exit_code == 0
+    path.write_text(with_change(path.read_text(), "max_batch_size: 16", "max_batch_size: 4"))
+    refused = run("diff", "digits", "1", "2")
+    assert isinstance(refused.exception, InputError)
+    assert "name the store that has it with --in" in str(refused.exception)
 
 
 def serving(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
