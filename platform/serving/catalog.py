@@ -50,7 +50,7 @@ def check_releases(releases: Mapping[str, Release], catalog: Catalog) -> None:
         if model is None:
             wrong.append(f"{name} is not a model, expected one of {', '.join(catalog.models)}")
             continue
-        named = {release.stable, release.canary, release.previous} - {None, *model.versions}
+        named = {release.stable, release.canary, release.previous} - {None, *model.published}
         wrong += [
             f"{name}: version {version} was never published, do: serving model publish"
             for version in sorted(version for version in named if version is not None)

@@ -86,7 +86,7 @@ def verify_version(
     model: Model, version: Number, store: Where, models: Models = MODELS, as_json: AsJson = False
 ) -> None:
     """Read every byte of a version; exit code 2 unless it is what the model's YAML says."""
-    promised = load(models / f"{model}.yaml").versions.get(version)
+    promised = load(models / f"{model}.yaml").published.get(version)
     manifest = verify(open_store(store), model, version, promised=promised, meter=meter)
     known = "the model's YAML says" if promised else "its manifest says; the YAML does not know it"
     _print(manifest, f"is what {known}", as_json)

@@ -101,8 +101,8 @@ def _versions(contract: ModelContract) -> Iterator[Finding]:
             where = ".".join(str(part) for part in first["loc"])
             yield Finding(fields=(path, ("runtime",)), what=f"{where}: {first['msg'].lower()}")
             return
-    newest = max(contract.versions, default=None)
-    if newest and contract.versions[newest].contract != contract_digest(contract, newest):
+    newest = max(contract.published, default=None)
+    if newest and contract.published[newest].contract != contract_digest(contract, newest):
         yield Finding(
             fields=(("runtime",), ("resources",), ("versions",)),
             what=f"what reaches the server has changed since version {newest} was published",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, JsonValue, PlainSerializer
+from pydantic import Field, JsonValue, PlainSerializer, model_validator
 
 from serving.contract.fields import (
     Cpu,
@@ -158,16 +158,22 @@ class Observability(Section):
 
 
 class Version(Section):
-    """A published version. Written by `serving model publish`."""
+    """`serving model publish` enters digest, contract and source; people write overrides."""
 
-    digest: Digest
-    """Of the artifact's files."""
-    contract: Digest
+    digest: Digest | None = None
+    """Of the artifact's files; none until it is published."""
+    contract: Digest | None = None
     """Of what reaches the server, as frozen when it was published."""
-    source: Text
+    source: Text | None = None
     """Where the artifact came from."""
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
-    """What this version changes in `runtime`, merged over it."""
+    """What this version changes in `runtime`, merged over it; written before it is published."""
+
+    @model_validator(mode="after")
+    def _entered_as_a_whole(self) -> Self:
+        if len({self.digest is None, self.contract is None, self.source is None}) == 2:
+            raise ValueError("expected digest, contract and source together, or none of them")
+        return self
 
 
 class ModelContract(Section):
@@ -188,6 +194,10 @@ class ModelContract(Section):
     scaling: Scaling = Scaling()
     observability: Observability = Observability()
     versions: dict[Annotated[int, Field(ge=1, le=2**31)], Version] = Field(default_factory=dict)
+
+    @property
+    def published(self) -> Mapping[int, Version]:
+        return {number: known for number, known in self.versions.items() if known.digest}
 
     def at(self, version: int) -> Self:
         """The effective contract of one version. Raises pydantic's ValidationError."""

@@ -23,10 +23,10 @@ def admit(
     contract: ModelContract, version: int, release: Release | None, *, older: bool = False
 ) -> Admission:
     """`older`: going back to a lower number than stable's is meant."""
-    known = contract.versions.get(version)
+    known = contract.published.get(version)
     where = f"model {contract.name}: version {version}"
     if known is None:
-        published = ", ".join(map(str, sorted(contract.versions))) or "none"
+        published = ", ".join(map(str, sorted(contract.published))) or "none"
         raise InputError(
             f"{where} is not published (published: {published}); run `serving model publish` first"
         )
@@ -34,7 +34,7 @@ def admit(
         return Admission.FIRST_RELEASE
     if version == release.stable:
         return Admission.DONE
-    stable = contract.versions.get(release.stable)
+    stable = contract.published.get(release.stable)
     if stable is not None and stable.digest == known.digest and stable.contract == known.contract:
         raise InputError(
             f"{where} is the same as stable version {release.stable}: the same files and the same "

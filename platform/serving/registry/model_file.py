@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, SequenceNode
@@ -34,7 +35,7 @@ class ModelFile:
 
     def check_takes(self, version: int) -> None:
         """Raises InputError where `add` would fail for how the file is written."""
-        with_version(self.raw, version, {})
+        with_version(self.raw, version, {"digest": "?"})
 
     def add(self, version: int, entry: Mapping[str, str]) -> None:
         """Adds the version; comments and order stay as they are."""
@@ -56,7 +57,10 @@ def with_version(raw: bytes, version: int, entry: Mapping[str, str]) -> bytes:
     text = raw.decode()
     lines = list(io.StringIO(text))
     key, value = _versions(text)
-    if key is None:
+    written = _entry_of(value, version)
+    if written:
+        _insert(lines, *_into(written, entry))
+    elif key is None:
         _insert(lines, len(lines), ["versions:\n", *_block("  ", version, entry)])
     elif isinstance(value, MappingNode) and value.value and not value.flow_style:
         pad = " " * value.value[0][0].start_mark.column
@@ -77,6 +81,19 @@ def _versions(text: str) -> tuple[Node, Node] | tuple[None, None]:
     return next((pair for pair in pairs if pair[0].value == "versions"), (None, None))
 
 
+def _entry_of(versions: Node | None, version: int) -> tuple[Node, Node] | None:
+    """What people wrote of this version before it was published."""
+    pairs = versions.value if isinstance(versions, MappingNode) else []
+    return next((pair for pair in pairs if pair[0].value == str(version)), None)
+
+
+def _into(written: tuple[Node, Node], entry: Mapping[str, str]) -> tuple[int, list[str]]:
+    key, value = written
+    inline = key.end_mark.line == value.start_mark.line
+    pad = " " * (key.start_mark.column + 2 if inline else value.start_mark.column)
+    return key.start_mark.line + 1, [pad + line for line in _lines(dict(entry))]
+
+
 def _last_line(node: Node) -> int:
     """A block's own end lies behind the comments that follow it."""
     while isinstance(node, MappingNode | SequenceNode) and node.value and not node.flow_style:
@@ -86,10 +103,12 @@ def _last_line(node: Node) -> int:
 
 
 def _block(pad: str, version: int, entry: Mapping[str, str]) -> list[str]:
-    text = yaml.safe_dump(
-        {version: dict(entry)}, sort_keys=False, width=1 << 16, allow_unicode=True
-    )
-    return [pad + line for line in text.splitlines(keepends=True)]
+    return [pad + line for line in _lines({version: dict(entry)})]
+
+
+def _lines(value: Mapping[Any, Any]) -> list[str]:
+    text = yaml.safe_dump(value, sort_keys=False, width=1 << 16, allow_unicode=True)
+    return text.splitlines(keepends=True)
 
 
 def _insert(lines: list[str], at: int, block: list[str]) -> None:
@@ -101,7 +120,9 @@ def _insert(lines: list[str], at: int, block: list[str]) -> None:
 def _check(before: bytes, after: bytes, version: int, entry: Mapping[str, str]) -> None:
     expected = parse(before, "").data
     assert isinstance(expected, dict)  # noqa: S101  # it is a contract
-    expected["versions"] = {**(expected.get("versions") or {}), str(version): dict(entry)}
+    versions = expected.get("versions") or {}
+    written = versions.get(str(version)) or {}
+    expected["versions"] = {**versions, str(version): {**written, **entry}}
     try:
         same = parse(after, "").data == expected
     except DocumentError:

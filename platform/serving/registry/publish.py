@@ -77,7 +77,7 @@ def contract_files(contract: ModelContract, version: int) -> Mapping[str, bytes]
 
 
 def _check_number(candidate: Candidate) -> None:
-    known = candidate.contract.versions
+    known = candidate.contract.published
     newest = max(known, default=0)
     if candidate.version not in known and candidate.version < newest:
         raise InputError(
@@ -154,12 +154,12 @@ def _check_unchanged(candidate: Candidate, listed: Mapping[str, Listed]) -> None
 
 def _check_known(candidate: Candidate, manifest: Manifest) -> None:
     """A version that the YAML has already may go to one more store, if it is the same."""
-    known = candidate.contract.versions.get(candidate.version)
+    known = candidate.contract.published.get(candidate.version)
     if known and known.digest != manifest.digest:
         raise InputError(
             f"{candidate.model.path}: says that version {candidate.version} is {known.digest}, "
             f"these files and this contract make {manifest.digest}: "
-            f"publish {max(candidate.contract.versions) + 1}"
+            f"publish {max(candidate.contract.published) + 1}"
         )
 
 
@@ -179,7 +179,7 @@ def _finish(
             wrong,
             "publish the next number",
         )
-    if version in candidate.contract.versions:
+    if version in candidate.contract.published:
         raise InputError(
             f"{name} {version} is in {store.where} already, with the same content: "
             "there is nothing to do"
@@ -193,7 +193,7 @@ def _hashed(place: str, content: io.RawIOBase, size: int, advance: Advance) -> E
 
 
 def _enter(candidate: Candidate, manifest: Manifest) -> None:
-    if candidate.version not in candidate.contract.versions:
+    if candidate.version not in candidate.contract.published:
         candidate.model.add(
             candidate.version,
             {

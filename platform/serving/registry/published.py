@@ -33,7 +33,7 @@ def frozen_of(contract: ModelContract, version: int, store: Store | None) -> Map
     """
     if store is not None and str(version) in store.versions(contract.name):
         return frozen_with(store.version(contract.name, version))
-    published = contract.versions.get(version)
+    published = contract.published.get(version)
     if published and published.contract != contract_digest(contract, version):
         raise InputError(
             f"{contract.name}: version {version} was published with another contract than the YAML "

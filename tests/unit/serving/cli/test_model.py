@@ -126,3 +126,38 @@ def test_bad_input_gets_one_clear_error_and_exit_code_2(
     assert result.returncode == 2
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
+
+
+OVERRIDDEN = """\
+versions:
+  # smaller batches for the old cards
+  1:
+    overrides:   # of runtime
+      models: {digits: {max_batch_size: 4}}
+"""
+
+
+def test_overrides_are_written_before_the_version_is_published(here: Path) -> None:
+    path = here / "digits.yaml"
+    path.write_text(DIGITS + OVERRIDDEN)
+    publish(1)
+    config = Path("store/digits/1/digits/config.pbtxt").read_text()
+    assert "max_batch_size: 4" in config
+    lines = path.read_text().removeprefix(DIGITS).splitlines()
+    entered = [line for line in lines if line.startswith("    ") and "sha256:" in line]
+    assert len(entered) == 2
+    assert [line for line in lines if line not in entered and "source" not in line] == (
+        OVERRIDDEN.splitlines()
+    )
+    assert run("check", str(path)).exit_code == 0
+
+
+def test_a_version_that_cannot_be_entered_is_refused_before_anything_is_stored(here: Path) -> None:
+    written = "versions: {1: {overrides: {models: {digits: {max_batch_size: 4}}}}}\n"
+    (here / "digits.yaml").write_text(DIGITS + written)
+    Path("source").mkdir()
+    Path("source/model.py").write_text("# a model\n")
+    result = run("publish", "digits", "1", "--from", "source", "--to", "store")
+    assert isinstance(result.exception, InputError)
+    assert "write it as a block" in str(result.exception)
+    assert not Path("store/digits/1").exists()

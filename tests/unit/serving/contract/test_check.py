@@ -288,3 +288,10 @@ def test_the_catalogue_holds_what_its_source_says() -> None:
     assert kinds["g5.12xlarge"].gpus == 4
     assert kinds["g4dn.xlarge"].mig_profiles == {}
     assert kinds["p4d.24xlarge"].mig_profiles["1g.5gb"] == 7
+
+
+def test_what_publishing_enters_is_there_as_a_whole_or_not_at_all() -> None:
+    text = f"{DIGITS}versions:\n  1: {{digest: '{A_DIGEST}'}}\n"
+    assert "expected digest, contract and source together" in said(text)
+    planned = sound(f"{DIGITS}versions:\n  1: {{overrides: {{}}}}\n")
+    assert planned.published == {}
