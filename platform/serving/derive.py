@@ -127,7 +127,7 @@ ARTEFACTS: Final[Mapping[str, Artefact]] = {
     "probes": lambda c, v, _: probes(c, v),
     "scaling": lambda c, v, environment: scaling_plan(c, environment),
     "placement": lambda c, v, _: placement(c),
-    "identity": lambda c, v, _: {"namespace": c.tenant, "service_account": c.name},
+    "identity": lambda c, v, _: {"tenant": c.tenant, "service_account": c.name},
     "quota-use": lambda c, v, environment: quota_use(c, environment),
     "cost-per-hour": lambda c, v, environment: cost_per_hour(c, environment),
     "promotion": lambda c, v, _: _promotion(c),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -27,6 +29,7 @@ app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 def main() -> None:
     """Run the command. A person sees one message, never a traceback; 130 after Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="serving")
     except ServingError as error:
@@ -35,3 +38,8 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Leave through every `finally`: what was begun in a store or a process is cleared up."""
+    sys.exit(128 + number)

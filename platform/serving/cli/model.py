@@ -21,7 +21,7 @@ from serving.cli.validate import validate_version
 from serving.contract.check import Checked, check, load
 from serving.contract.compatibility import differences
 from serving.contract.document import read
-from serving.contract.model import Environment
+from serving.contract.model import MAX_VERSION, Environment
 from serving.contract.problem import DocumentError, Problem
 from serving.errors import InputError
 from serving.registry.published import frozen_of
@@ -80,6 +80,19 @@ def compare_versions(
         raise typer.Exit(1)
 
 
+@app.command("derived", epilog="Example: serving model derived digits 1 --environment dev")
+def show_derived(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name.")],
+    version: Annotated[int, typer.Argument(min=1, max=MAX_VERSION)] = 1,
+    environment: Annotated[Environment, typer.Option(help="dev or prod.")] = "prod",
+) -> None:
+    """Show all that follows from a contract as JSON: what the platform builds from it."""
+    # brings Triton's protobuf, which only its own users wait for
+    from serving.derive import derived
+
+    typer.echo(json.dumps(derived(load(model_file(name)), version, environment), indent=2))
+
+
 def model_file(name: str) -> Path:
     """The contract of a model by name. Raises InputError with the names there are."""
     path = MODELS / f"{name}.yaml"
@@ -98,9 +111,15 @@ def _all_contracts() -> list[Path]:
 
 def _checked(path: Path, environment: Environment) -> Checked:
     try:
-        return check(read(path), environment)
+        return check(read(path), environment, _tenants_beside(path))
     except DocumentError as error:
         return Checked(contract=None, problems=error.problems)
+
+
+def _tenants_beside(contract: Path) -> frozenset[str] | None:
+    """The names of the tenants' files in the folder beside the contracts'."""
+    folder = contract.resolve().parent.parent / "tenants"
+    return frozenset(file.stem for file in folder.glob("*.yaml")) if folder.is_dir() else None
 
 
 def _as_json(result: Checked) -> dict[str, object]:

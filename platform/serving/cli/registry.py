@@ -15,6 +15,7 @@ from rich.filesize import decimal
 from serving.cli.meter import meter
 from serving.contract.check import load
 from serving.contract.fields import Name
+from serving.contract.model import MAX_VERSION
 from serving.errors import InputError
 from serving.registry import prune
 from serving.registry.listing import Row, rows
@@ -42,7 +43,7 @@ def _name(model: str | None) -> str | None:
 Model: TypeAlias = Annotated[
     str, typer.Argument(help="A contract of platform/models/.", callback=_name)
 ]
-Number: TypeAlias = Annotated[int, typer.Argument(metavar="VERSION", min=1)]
+Number: TypeAlias = Annotated[int, typer.Argument(metavar="VERSION", min=1, max=MAX_VERSION)]
 Where: TypeAlias = Annotated[
     str, typer.Option("--in", metavar="STORE", help="A folder or s3://bucket/prefix.")
 ]
@@ -105,6 +106,8 @@ def list_versions(
         typer.echo(json.dumps([_row(row) for row in found]))
     else:
         _print_table(found)
+    if not found:
+        typer.echo(f"{store} holds no version{f' of {model}' if model else ''}", err=True)
     for row in found:
         if row.problem:
             typer.echo(f"{row.model} {row.version}: {row.problem}", err=True)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.cli.meter import meter
 from serving.cli.registry import MODELS, AsJson, Model, Models, Number
 from serving.contract.check import load
 from serving.contract.model import ModelContract
 from serving.errors import InputError
 from serving.registry.store import open_store
-from serving.registry.verify import find
+from serving.registry.verify import verify
 
 if TYPE_CHECKING:
     from serving.registry.validate import Validation
@@ -76,7 +77,10 @@ def _located(
         with staged(contract, version, source) as folder:
             yield contract, folder
     elif store is not None and source is None:
-        artifact = find(open_store(store), contract.name, version)
+        place = open_store(store)
+        promised = contract.published.get(version)
+        verify(place, contract.name, version, promised=promised, meter=meter)
+        artifact = place.version(contract.name, version)
         yield as_published(contract, artifact), _repository(artifact.where)
     else:
         raise InputError("say where the version is: either --from FOLDER or --in STORE")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,10 @@ def load(path: Path, environment: Environment = "dev") -> ModelContract:
     return checked.contract
 
 
-def check(document: Document, environment: Environment) -> Checked:
+def check(
+    document: Document, environment: Environment, tenants: Collection[str] | None = None
+) -> Checked:
+    """`tenants` are those there are; None where that is not known."""
     contract, problems, left_out = typed_as_far_as_possible(document, ModelContract)
     rules = rules_for(environment) + (() if problems else (_versions,))
     found = [
@@ -41,7 +44,7 @@ def check(document: Document, environment: Environment) -> Checked:
         if not any(_overlap(field, bad) for field in finding.fields for bad in left_out)
     ]
     wrong = [_placed(finding, document) for finding in found if not finding.notice]
-    wrong += [*problems, *_misnamed(contract, document)]
+    wrong += [*problems, *_misnamed(contract, document), *_ownerless(contract, document, tenants)]
     return Checked(
         contract=None if wrong else contract,
         problems=_in_order(wrong),
@@ -88,6 +91,20 @@ def _misnamed(contract: ModelContract, document: Document) -> Iterator[Problem]:
             got=contract.name,
             expected=file.stem,
             do="rename the file or the model",
+        )
+
+
+def _ownerless(
+    contract: ModelContract, document: Document, tenants: Collection[str] | None
+) -> Iterator[Problem]:
+    tenant = getattr(contract, "tenant", None)
+    if tenants is not None and tenant is not None and tenant not in tenants:
+        yield document.problem(
+            ("tenant",),
+            "is no tenant",
+            got=tenant,
+            expected=f"one of {', '.join(sorted(tenants))}",
+            do="correct it, or add the tenant's file",
         )
 
 

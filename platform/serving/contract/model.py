@@ -29,6 +29,8 @@ GateName: TypeAlias = Literal[
     "golden", "mirror",
 ]  # fmt: skip
 
+MAX_VERSION = 2**31 - 1
+
 DEFAULT_EDGES_MS = (
     1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0,
     30_000.0, 60_000.0,
@@ -193,7 +195,9 @@ class ModelContract(Section):
     rollout: Rollout = Rollout()
     scaling: Scaling = Scaling()
     observability: Observability = Observability()
-    versions: dict[Annotated[int, Field(ge=1, le=2**31)], Version] = Field(default_factory=dict)
+    versions: dict[Annotated[int, Field(ge=1, le=MAX_VERSION)], Version] = Field(
+        default_factory=dict
+    )
 
     @property
     def published(self) -> Mapping[int, Version]:

@@ -154,8 +154,8 @@ def resolve(kind: object, loc: tuple[str | int, ...]) -> tuple[JsonPath, Any]:
     parent: object = kind
     for part in loc:
         here = _plain(here)
-        if part == "[key]":
-            break
+        if part == "[key]" and get_origin(_plain(parent)) is dict:
+            break  # pydantic's mark for the key of a mapping, not a key called so
         members = _members(here)
         if any(_tag_of(member) == part for member in members):
             here = next(member for member in members if _tag_of(member) == part)

@@ -34,6 +34,12 @@ def frozen_of(contract: ModelContract, version: int, store: Store | None) -> Map
     if store is not None and str(version) in store.versions(contract.name):
         return frozen_with(store.version(contract.name, version))
     published = contract.published.get(version)
+    coming = max(contract.published, default=0) + 1
+    if published is None and version != coming and version not in contract.versions:
+        raise InputError(
+            f"{contract.name} has no version {version}: {coming} would be the next, with what the "
+            "YAML says today"
+        )
     if published and published.contract != contract_digest(contract, version):
         raise InputError(
             f"{contract.name}: version {version} was published with another contract than the YAML "

@@ -14,6 +14,8 @@ from serving.registry.folder import Folder
 @contextmanager
 def open_source(where: str) -> Iterator[Files]:
     """A folder, `s3://…`, `models:/NAME/VERSION` or the ARN of a SageMaker model package."""
+    if not where:
+        raise InputError("--from: is empty text: name a folder or another source")
     # each brings a large library, which only its own users wait for
     if where.startswith("arn:"):
         from serving.registry import sagemaker

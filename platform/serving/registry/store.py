@@ -54,6 +54,8 @@ def open_store(where: str) -> Store:
     """`/a/folder`, `file:///a/folder` or `s3://bucket/prefix`."""
     from serving.registry.folder_store import FolderStore
 
+    if not where:
+        raise InputError("the store is empty text: name a folder or s3://bucket/prefix")
     scheme, separator, rest = where.partition("://")
     if not separator:
         return FolderStore(Path(where))

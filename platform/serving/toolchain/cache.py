@@ -42,7 +42,7 @@ def find(recipe: Recipe) -> Entry | None:
     folder = home() / recipe.name / recipe.key()
     try:
         record = json.loads((folder / RECORD).read_text())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # none, or cut off with the power
         return None
     return Entry(
         folder=folder,
@@ -69,6 +69,7 @@ def ensure(recipe: Recipe, progress: Progress, obtain: Callable[[str], Tool]) ->
                 say=lambda line: progress.say(f"  {recipe.name}: {line}"),
             )
             built = _build(recipe, shop)
+            shutil.rmtree(folder / key, ignore_errors=True)  # there only without its record
             shop.folder.rename(folder / key)
             done(", ".join(f"{name} {version}" for name, version in built.versions.items()))
 

@@ -22,7 +22,7 @@ FILES = (LOCK, BUILD_LOCK, "pyproject.toml")
 
 
 def key() -> str:
-    digest = hashlib.sha256(str(interpreter.running()).encode())
+    digest = hashlib.sha256(f"{CHECKOUT} {interpreter.running()}".encode())
     for file in FILES:
         digest.update(hashlib.sha256((CHECKOUT / file).read_bytes()).digest())
     return digest.hexdigest()

@@ -6,6 +6,7 @@ import shutil
 import urllib.request
 from pathlib import Path
 
+from serving.errors import ServingError
 from serving.toolchain import modules
 from serving.toolchain.modules import Module
 from serving.toolchain.recipe import Built, Workshop
@@ -25,7 +26,9 @@ LANGUAGE_HOST_AT = Path("language/pulumi-language-python")
 def build(shop: Workshop) -> Built:
     try:
         _release(shop)
-    except OSError as error:
+    except (OSError, ServingError) as error:
+        for made in shop.folder.iterdir():
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
         shop.say(f"its release cannot be had ({error}): building it from its modules")
     else:
         version = ENGINE.version

@@ -11,4 +11,5 @@ __all__ = ["Finding", "Rule", "rules_for"]
 
 def rules_for(environment: Environment) -> tuple[Rule, ...]:
     rules = service.RULES + resources.RULES + models.RULES
-    return rules + service.PROD_RULES if environment == "prod" else rules
+    prod = service.PROD_RULES + models.PROD_RULES
+    return rules + prod if environment == "prod" else rules

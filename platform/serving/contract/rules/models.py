@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -14,7 +15,14 @@ from serving.contract.runtime import CustomRuntime, Tensor, TritonModel, Values
 
 QUEUE_SHARE_OF_P99: Final = 0.1
 
-_SECRET: Final = re.compile(
+_LARGEST: Final = {
+    "FP16": 65504.0,
+    "BF16": 3.3895313892515355e38,
+    "FP32": 3.4028234663852886e38,
+    "FP64": sys.float_info.max,
+}
+
+SECRET: Final = re.compile(
     r"(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{36}|"
     r"xox[abpr]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{30,}"
 )
@@ -62,6 +70,17 @@ def _pytorch_outputs_have_places(contract: ModelContract) -> Iterator[Finding]:
                     got=tensor,
                     expected=f"a name with its place, such as {tensor}__0",
                 )
+
+
+def _versions_are_warm(contract: ModelContract) -> Iterator[Finding]:
+    for name, model in triton_models(contract).items():
+        if not model.warmup:
+            yield Finding(
+                fields=(("runtime", "models", name, "warmup"),),
+                what="the first users would wait for what warm-up does",
+                got="false",
+                expected="true in production",
+            )
 
 
 def _shapes_hold_something(contract: ModelContract) -> Iterator[Finding]:
@@ -117,13 +136,11 @@ def _known_values(
                 got=f"shape {_shape(value)}",
                 expected=f"nested lists of shape {list(tensor.shape)}",
             )
-        elif (
-            wrong := next((v for v in _leaves(value) if not _is(v, tensor.type)), None)
-        ) is not None:
+        elif wrong := [leaf for leaf in _leaves(value) if not _is(leaf, tensor.type)]:
             yield Finding(
                 fields=fields,
                 what=f"holds a value that is no {tensor.type}",
-                got=show(wrong),
+                got=show(wrong[0]),
             )
 
 
@@ -156,8 +173,8 @@ def _is(value: Values, kind: str) -> bool:
         return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if kind.startswith(("FP", "BF")):
-        return True
+    if kind in _LARGEST:
+        return abs(value) <= _LARGEST[kind]
     bits = int(kind.lstrip("UINT"))
     low, high = (0, 2**bits) if kind.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1))
     return math.floor(value) == value and low <= value < high
@@ -222,7 +239,7 @@ def _no_secrets(contract: ModelContract) -> Iterator[Finding]:
         for field in ("command", "args"):
             texts |= {("runtime", field, i): t for i, t in enumerate(getattr(runtime, field))}
     for path, text in texts.items():
-        if _SECRET.search(text):
+        if SECRET.search(text):
             yield Finding(
                 fields=(path,),
                 what="looks like a credential",
@@ -240,3 +257,4 @@ RULES: Final[tuple[Rule, ...]] = (
     _ensembles_connect,
     _no_secrets,
 )
+PROD_RULES: Final[tuple[Rule, ...]] = (_versions_are_warm,)

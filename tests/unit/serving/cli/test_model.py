@@ -93,6 +93,30 @@ def test_diff_compares_what_was_published_whatever_the_yaml_says_today(here: Pat
     assert run("diff", "digits", "1", "3", "--in", "store").exit_code == 0
 
 
+@pytest.mark.parametrize(("old", "new"), [("1", "4"), ("7", "1")])
+def test_diff_refuses_versions_that_never_were(here: Path, old: str, new: str) -> None:
+    (here / "digits.yaml").write_text(DIGITS)
+    publish(1)
+    refused = run("diff", "digits", old, new, "--in", "store")
+    assert "2 would be the next" in str(refused.exception)
+
+
+def test_all_that_follows_from_a_contract_is_shown(here: Path) -> None:
+    (here / "digits.yaml").write_text(DIGITS)
+    shown = json.loads(run("derived", "digits").stdout)
+    assert "max_batch_size: 16" in shown["config.pbtxt"]["digits/config.pbtxt"]
+    assert {"probes", "alerts", "server-arguments"} <= set(shown)
+
+
+def test_a_tenant_without_a_file_is_a_problem_where_tenants_are_known(here: Path) -> None:
+    (here / "digits.yaml").write_text(DIGITS)
+    (here.parent / "tenants").mkdir()
+    (here.parent / "tenants" / "shop.yaml").touch()
+    result = run("check")
+    assert result.exit_code == 2
+    assert "tenant: is no tenant, got vision, expected one of shop" in result.stderr
+
+
 def test_diff_does_not_guess_what_a_version_was_published_with(here: Path) -> None:
     path = here / "digits.yaml"
     path.write_text(DIGITS)

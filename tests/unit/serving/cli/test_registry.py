@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -141,3 +145,35 @@ def test_pruning_only_shows_its_plan_until_it_is_told_yes(here: Workplace) -> No
     assert not here.folder(2).exists()
     answer = run("prune", "digits", "--in", "store", "--json").stdout
     assert json.loads(answer)["remove"] == []
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_an_empty_place_is_refused_and_nothing_is_written(here: Workplace, option: str) -> None:
+    before = sorted(here.root.rglob("*"))
+    where = {"--from": "source", "--to": "store", option: ""}
+    result = run("publish", "digits", "1", "--models", ".", *(x for p in where.items() for x in p))
+    assert isinstance(result.exception, InputError)
+    assert "empty text" in str(result.exception)
+    assert sorted(here.root.rglob("*")) == before
+
+
+def test_a_version_number_has_a_largest(here: Workplace) -> None:
+    assert publish(10**30).exit_code == 2
+
+
+def test_an_empty_store_is_told_from_a_full_one(here: Workplace) -> None:
+    assert "nowhere holds no version" in run("list", "--in", "nowhere").stderr
+
+
+def test_a_publisher_that_is_told_to_stop_clears_up_first(here: Workplace) -> None:
+    with (here.source / "model.py").open("r+b") as model:
+        model.truncate(4 << 30)
+    command = [sys.executable, "-m", "serving.cli", "model", "publish", "digits", "1"]
+    where = ["--from", "source", "--to", "store", "--models", "."]
+    process = subprocess.Popen([*command, *where], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not list(here.store.rglob(".aside*/**/model.py")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert [path for path in here.store.rglob("*") if path.name != ".lock" and path.is_file()] == []

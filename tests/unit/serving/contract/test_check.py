@@ -91,6 +91,13 @@ RULES = [
     ("pixels: [0, 1, 2, 3.5]", "pixels: [0, 1, 2]", "got shape [3]"),
     ("pixels: [0, 1, 2, 3.5]", "pixels: [0, 1, 2, x]", "holds a value that is no FP32, got 'x'"),
     ("label: [3]", "label: [3.5]", "holds a value that is no INT64, got 3.5"),
+    ("label: [3]", "label: [null]", "holds a value that is no INT64, got nothing"),
+    (
+        "pixels: [0, 1, 2, 3.5]",
+        "pixels: [0, 1, 2, 1.0e300]",
+        "holds a value that is no FP32, got 1e",
+    ),
+    ("workload: standard", "'[key]': 1", "[key]: is not a known field"),
     ("label: [3]", "lable: [3]", "is no tensor of the model, expected one of label"),
     ("inputs: {pixels: [0", "inputs: {a: [0", "lacks the input pixels"),
     ("shape: [4]", "shape: [0]", "needs dimensions other than 0"),
@@ -151,6 +158,22 @@ def test_a_large_first_step_is_refused_in_prod_only() -> None:
     text = with_change(DIGITS, "slo: {p50_ms", "rollout: {steps: [20, 50]}\nslo: {p50_ms")
     assert "too many users" in said(text, "prod")
     assert "too many users" not in said(text, "dev")
+
+
+def test_a_cold_version_is_refused_in_prod_only() -> None:
+    text = with_change(DIGITS, "max_batch_size: 16", "warmup: false")
+    assert "models.digits.warmup: the first users would wait" in said(text, "prod")
+    assert "warmup" not in said(text, "dev")
+
+
+def test_the_tenant_is_one_there_is() -> None:
+    document = parse(DIGITS.encode(), "contract")
+    assert check(document, "dev", tenants=["vision", "shop"]).contract
+    (problem,) = check(document, "dev", tenants=["shop", "language"]).problems
+    assert str(problem) == (
+        "contract:2:1: tenant: is no tenant, got vision, expected one of language, shop, "
+        "do: correct it, or add the tenant's file"
+    )
 
 
 def test_dev_may_scale_to_zero_and_one_replica_is_noticed() -> None:

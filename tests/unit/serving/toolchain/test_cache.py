@@ -189,3 +189,18 @@ def test_the_cache_is_where_the_environment_says(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert str(cache.home()) == expected
+
+
+@pytest.mark.parametrize("record", [None, "", '{"origin": "a scr'])
+def test_a_build_whose_record_a_power_failure_cut_off_is_made_again(record: str | None) -> None:
+    recipe = shell("echo hello > greeting")
+    ensure(recipe)
+    entry = cache.find(recipe)
+    assert entry is not None
+    (entry.folder / cache.RECORD).unlink()
+    if record is not None:
+        (entry.folder / cache.RECORD).write_text(record)
+    assert cache.find(recipe) is None
+    ensure(recipe)
+    assert cache.find(recipe) is not None
+    assert folders() == [recipe.key()]
