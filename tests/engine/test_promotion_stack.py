@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.errors import InputError
+from serving.promotion.engine_lock import folder_of
+from serving.promotion.stack import Locked, PulumiStack
+from serving.settings import Release
+from tests.engine import small
+from tests.engine.conftest import Engine
+
+pytestmark = pytest.mark.engine
+
+ONE = Release(stable=1)
+CANARY = Release(stable=1, canary=2, weight=5)
+
+
+@pytest.fixture
+def place(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> small.Place:
+    plugins = tmp_path / "folder-plugin"
+    monkeypatch.setenv("PATH", f"{plugins}{os.pathsep}{os.environ['PATH']}")
+    made = small.place(tmp_path, plugins)
+    first = made.checkout("mine", {"digits": {"stable": 1}, "words": {"stable": 1}})
+    made.stack(first).up()
+    return made
+
+
+def selected(place: small.Place, checkout: str = "mine", **options: Any) -> PulumiStack:
+    folder = place.checkout(checkout)
+    return PulumiStack.select(small.STACK, folder, small.program, place.find, **options)
+
+
+def locks(place: small.Place) -> Path:
+    folder = folder_of(place.state.as_uri(), "serving", small.STACK)
+    assert folder is not None
+    return folder
+
+
+def locked(place: small.Place, **changes: Any) -> Path:
+    content = {
+        "pid": 1,
+        "username": "kim",
+        "hostname": socket.gethostname(),
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    file = locks(place) / "0c1d.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+    return file
+
+
+def test_two_checkouts_promote_two_models_of_one_stack_at_the_same_time(place: small.Place) -> None:
+    def promote(checkout: str, model: str) -> None:
+        for weight in (5, 10):
+            release = CANARY.model_copy(update={"weight": weight})
+            selected(place, checkout).apply({model: release}, patience=60)
+
+    jobs = [threading.Thread(target=promote, args=job) for job in (("a", "digits"), ("b", "words"))]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    deployed = selected(place).deployed()
+    assert {model: (each.weight, each.revision) for model, each in deployed.items()} == {
+        "digits": (10, 2),
+        "words": (10, 2),
+    }
+    assert place.weight("digits") == place.weight("words") == 10
+    assert list(locks(place).glob("*.json")) == []
+
+
+def test_applying_the_same_again_changes_nothing(place: small.Place) -> None:
+    stack = selected(place)
+    stack.apply({"digits": CANARY}, patience=0)
+    before = stack.deployed()
+    stack.apply({"digits": CANARY}, patience=0)
+    assert stack.deployed() == before
+
+
+def test_a_stack_without_its_state_is_refused_and_not_made_anew(place: small.Place) -> None:
+    (state,) = (place.state / ".pulumi" / "stacks" / "serving").glob("dev.json")
+    state.rename(place.folder / "lost.json")
+    with pytest.raises(InputError, match=r"there is no stack dev in file://.*restore it"):
+        selected(place)
+    assert sorted(place.found()) == ["digits-1", "digits-route", "words-1", "words-route"]
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        {"pid": 1},
+        {"pid": 2**22 + 1, "hostname": "elsewhere"},
+        {"pid": 2**22 + 1, "timestamp": (datetime.now(UTC) - timedelta(days=4000)).isoformat()},
+    ],
+    ids=["alive", "on another host", "from an earlier boot"],
+)
+def test_a_lock_whose_holder_may_live_is_waited_for_by_name(
+    place: small.Place, holder: Mapping[str, Any]
+) -> None:
+    held = datetime.now(UTC) if "timestamp" not in holder else None
+    boot = datetime.now(UTC) + timedelta(seconds=1)  # process 1 is older than its lock
+    file = locked(place, **({"timestamp": boot.isoformat()} | dict(holder) if held else holder))
+    told: list[str] = []
+    stack = selected(place, tell=told.append, sleep=time.sleep)
+    with pytest.raises(Locked, match=r"is being changed by kim@.* \(process \d+\) for \d+ s"):
+        stack.apply({"digits": CANARY}, patience=1.5)
+    assert told
+    assert file.exists()
+    file.unlink()
+    stack.apply({"digits": CANARY}, patience=0)
+    assert place.weight("digits") == 5
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["dead", "torn"])
+def test_what_a_dead_engine_has_locked_is_freed(place: small.Place, torn: bool) -> None:
+    file = locked(place, pid=2**22 + 1)
+    if torn:
+        file.write_bytes(b"")
+        os.utime(file, (time.time() - 120,) * 2)
+    selected(place).apply({"digits": CANARY}, patience=0)
+    assert place.weight("digits") == 5
+    assert list(locks(place).iterdir()) == []
+
+
+@pytest.mark.parametrize("victim", ["engine", "both"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "create digits-2 before",
+        "create digits-2 after",
+        "update digits-route before",
+        "update digits-route after",
+    ],
+)
+def test_a_killed_update_is_finished_without_duplicate_or_orphan(
+    place: small.Place, fault: str, victim: str
+) -> None:
+    (place.folder / "fault").write_text(fault, encoding="utf-8")
+    job = subprocess.Popen(
+        [sys.executable, "-m", "tests.engine.small", str(place.folder), "mine"],
+        cwd=small.ROOT,
+        env={**os.environ, "PYTHONPATH": f"{small.ROOT}{os.pathsep}{small.ROOT / 'platform'}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (place.folder / "reached").exists():
+        assert job.poll() is None
+        time.sleep(0.05)
+    (lock,) = locks(place).glob("*.json")
+    engine = json.loads(lock.read_bytes())["pid"]
+    if victim == "both":
+        job.kill()
+    os.kill(engine, signal.SIGKILL)
+    job.kill()
+    job.wait()
+    stack = selected(place)
+    stack.apply({"digits": CANARY}, patience=10)
+    assert sorted(place.found()) == [
+        *("digits-1", "digits-2", "digits-route", "words-1", "words-route")
+    ]
+    assert place.weight("digits") == 5
+    stack.apply({"digits": ONE}, patience=0)
+    assert "digits-2" not in place.found()
