@@ -26,6 +26,7 @@ from serving.contract.problem import DocumentError, Problem
 from serving.errors import InputError
 from serving.registry.published import frozen_of
 from serving.registry.store import open_store
+from serving.registry.verify import find
 
 app = typer.Typer(help="Model contracts and their versions.", no_args_is_help=True)
 
@@ -85,12 +86,22 @@ def show_derived(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name.")],
     version: Annotated[int, typer.Argument(min=1, max=MAX_VERSION)] = 1,
     environment: Annotated[Environment, typer.Option(help="dev or prod.")] = "prod",
+    store: Annotated[
+        str | None,
+        typer.Option("--in", metavar="STORE", help="Where the version is published."),
+    ] = None,
 ) -> None:
     """Show all that follows from a contract as JSON: what the platform builds from it."""
-    # brings Triton's protobuf, which only its own users wait for
+    # bring Triton's protobuf, which only their own users wait for
     from serving.derive import derived
+    from serving.registry.validate import as_published
 
-    typer.echo(json.dumps(derived(load(model_file(name)), version, environment), indent=2))
+    contract = load(model_file(name))
+    if store:
+        contract = as_published(contract, find(open_store(store), name, version))
+    else:
+        frozen_of(contract, version, None)
+    typer.echo(json.dumps(derived(contract, version, environment), indent=2))
 
 
 def model_file(name: str) -> Path:

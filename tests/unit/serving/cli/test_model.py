@@ -108,6 +108,17 @@ def test_all_that_follows_from_a_contract_is_shown(here: Path) -> None:
     assert {"probes", "alerts", "server-arguments"} <= set(shown)
 
 
+def test_what_follows_from_a_published_version_is_what_was_frozen(here: Path) -> None:
+    path = here / "digits.yaml"
+    path.write_text(DIGITS)
+    publish(1)
+    path.write_text(with_change(path.read_text(), "max_batch_size: 16", "max_batch_size: 4"))
+    config = json.loads(run("derived", "digits", "1", "--in", "store").stdout)["config.pbtxt"]
+    assert "max_batch_size: 16" in config["digits/config.pbtxt"]
+    assert "published with another contract" in str(run("derived", "digits", "1").exception)
+    assert "2 would be the next" in str(run("derived", "digits", "9").exception)
+
+
 def test_a_tenant_without_a_file_is_a_problem_where_tenants_are_known(here: Path) -> None:
     (here / "digits.yaml").write_text(DIGITS)
     (here.parent / "tenants").mkdir()
