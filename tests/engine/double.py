@@ -5,6 +5,7 @@ The real ones are in no package registry. `python -m tests.engine.double PACKAGE
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from concurrent import futures
@@ -79,15 +80,19 @@ def _struct(values: Mapping[str, Any]) -> Struct:
     return ParseDict(dict(values), Struct())
 
 
-def serve(package: str) -> None:
+def serve(double: Double) -> None:
+    """Until the engine that started it ends, which may be killed with a request under way."""
+    engine = os.getppid()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Double(package), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(double, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    while server.wait_for_termination(0.5) and os.getppid() == engine:
+        pass
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(Double(sys.argv[1]))

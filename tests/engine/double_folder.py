@@ -11,16 +11,14 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
-from tests.engine.double import Double, _struct
+from tests.engine.double import Double, _struct, serve
 
 
 class Folder(Double):
@@ -78,15 +76,5 @@ class Folder(Double):
             time.sleep(3600)
 
 
-def serve(folder: Path) -> None:
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Folder(folder), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    server.wait_for_termination()
-
-
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Folder(Path(sys.argv[1])))
