@@ -11,6 +11,7 @@ import typer
 from serving.cli import model, promote
 from serving.cli.demo import demo
 from serving.cli.doctor import doctor
+from serving.cli.promotion import status
 from serving.errors import ServingError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model.app, name="model")
+promote.app.command("status", epilog="Example: serving promote status digits --in journals")(status)
 app.add_typer(promote.app, name="promote")
 app.command("demo", epilog="Example: serving demo")(demo)
 app.command("doctor", epilog="Example: serving doctor --json")(doctor)
