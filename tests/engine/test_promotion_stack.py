@@ -17,7 +17,7 @@ import pytest
 
 from serving.errors import InputError
 from serving.promotion.engine_lock import folder_of
-from serving.promotion.stack import Locked, PulumiStack
+from serving.promotion.stack import Locked, PulumiStack, UpdateFailed
 from serving.settings import Release
 from tests.engine import small
 from tests.engine.conftest import Engine
@@ -96,6 +96,15 @@ def test_a_stack_without_its_state_is_refused_and_not_made_anew(place: small.Pla
     with pytest.raises(InputError, match=r"there is no stack dev in file://.*restore it"):
         selected(place)
     assert sorted(place.found()) == ["digits-1", "digits-route", "words-1", "words-route"]
+
+
+def test_a_state_that_cannot_be_read_is_a_failed_update_and_not_a_crash(place: small.Place) -> None:
+    stack = selected(place)
+    (state,) = (place.state / ".pulumi" / "stacks" / "serving").glob("dev.json")
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(UpdateFailed, match="stack dev: "):
+        stack.apply({"digits": CANARY}, patience=0)
+    assert place.weight("digits") == 0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -79,7 +80,8 @@ class PulumiStack:
             ) from None
 
     def deployed(self) -> Mapping[str, Release]:
-        output = self._stack.outputs().get("releases")
+        with self._explained():
+            output = self._stack.outputs().get("releases")
         table = output.value if output else {}
         return {
             model: Release.model_validate(entry, strict=False) for model, entry in table.items()
@@ -91,21 +93,32 @@ class PulumiStack:
 
     def apply(self, changes: Changes, patience: float) -> None:
         until = time.monotonic() + patience
-        for _ in range(ATTEMPTS):
+        overtaken = 0
+        while overtaken < ATTEMPTS:
             self._free(until)
-            settle(self._stack, self._find)
             before = self.deployed()
-            self._configure(merged(before, changes))
             try:
-                self._stack.up(policy_packs=self._policy_packs)
+                self._update(merged(before, changes))
                 return
             except ConcurrentUpdateError as error:
                 self._wait(until, self.locked_by() or _told(error))
             except auto.CommandError as error:
-                now = self.deployed()
-                if {**now, **changes} == {**before, **changes}:
+                if {**self.deployed(), **changes} == {**before, **changes}:
                     raise UpdateFailed(f"stack {self._stack.name}: {_told(error)}") from error
+                overtaken += 1
         raise Locked(f"stack {self._stack.name}: others changed it {ATTEMPTS} times meanwhile")
+
+    def _update(self, table: Mapping[str, Release]) -> None:
+        self._configure(table)
+        settle(self._stack, self._find)
+        self._stack.up(policy_packs=self._policy_packs)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except auto.CommandError as error:
+            raise UpdateFailed(f"stack {self._stack.name}: {_told(error)}") from error
 
     def _configure(self, table: Mapping[str, Release]) -> None:
         document = {name: entry.model_dump(exclude_none=True) for name, entry in table.items()}
