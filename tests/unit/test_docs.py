@@ -133,3 +133,16 @@ def test_the_map_names_every_component() -> None:
 def test_the_readme_shows_the_two_commands_of_a_newcomer() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {"demo", "test"} <= {words[1] for words in commands(text, "make")}
+
+
+def test_no_message_names_a_command_that_does_not_exist() -> None:
+    texts = {
+        p: p.read_text(encoding="utf-8") for p in (ROOT / "platform" / "serving").rglob("*.py")
+    }
+    wrong = [
+        f"{path.name}: {span}"
+        for path, text in texts.items()
+        for span in re.findall(r"`(serving [a-z]+ [^`{\n]*)", text)
+        if why_it_does_not_parse(shlex.split(span)[1:])
+    ]
+    assert wrong == []

@@ -58,7 +58,4 @@ def refuse_to_retire(model: str, version: int, release: Release | None) -> None:
     if release.stable == version:
         raise InputError(f"{where} is stable and has traffic; promote another version first")
     if release.canary == version:
-        raise InputError(
-            f"{where} is the canary, at {release.weight} %; abort its promotion first "
-            f"(`serving promote abort {model}`)"
-        )
+        raise InputError(f"{where} is the canary, at {release.weight} %; abort its promotion first")

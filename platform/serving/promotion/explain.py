@@ -93,15 +93,14 @@ def _gates(moment: _Moment) -> Iterator[str]:
 
 
 def _changes(moment: _Moment) -> Iterator[str]:
-    model, decision = moment.course.started.model, moment.decided.decision
+    decision = moment.decided.decision
     if decision.verdict is Verdict.ADVANCE:
         yield f"evidence of harm at {decision.weight} %, where everything is asked afresh"
     elif decision.verdict is Verdict.ROLLBACK:
         yield "nothing in this promotion: mend the cause, publish a new version, promote that"
     elif decision.verdict is Verdict.ASK:
-        approve = f"serving promote approve {model} --override --reason WHY"
-        yield f"a person who knows better: `{approve}`"
-        yield f"a person who agrees with the doubt: `serving promote abort {model}`"
+        yield "a person who knows better and overrides it, with name and reason"
+        yield "a person who agrees with the doubt and aborts it"
         yield from _lacking(moment)
     else:
         yield from _lacking(moment)

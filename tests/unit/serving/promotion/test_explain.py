@@ -102,7 +102,7 @@ def test_asking_names_what_a_person_can_do() -> None:
     odd = replace(window(rps=900), answers=Answers(asked=20, differ=20))
     text = told(*[odd] * 12)
     assert "ask at " in text
-    assert "serving promote approve digits --override --reason WHY" in text
+    assert "a person who knows better and overrides it, with name and reason" in text
     assert "mirror: no longer that answers differ" in text
 
 
