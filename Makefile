@@ -16,7 +16,7 @@ help: ## show this
 setup: ## set up all that any target needs (each target sets up what it needs itself)
 	@$(TOOLCHAIN) setup all
 
-demo: ## set up all it needs, then the platform on this machine with a model served
+demo: ## set up all it needs, then train, publish and serve a small model
 	@$(TOOLCHAIN) setup demo
 	@$(BIN)/serving demo
 

@@ -30,16 +30,13 @@ app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 
 def main() -> None:
-    """Run the command. A person sees one message, never a traceback; 130 after Ctrl-C."""
+    """Run the command. A person sees one message, never a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="serving")
     except ServingError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -165,7 +165,10 @@ def test_an_empty_store_is_told_from_a_full_one(here: Workplace) -> None:
     assert "nowhere holds no version" in run("list", "--in", "nowhere").stderr
 
 
-def test_a_publisher_that_is_told_to_stop_clears_up_first(here: Workplace) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_publisher_that_is_told_to_stop_clears_up_first(
+    here: Workplace, how: signal.Signals
+) -> None:
     with (here.source / "model.py").open("r+b") as model:
         model.truncate(4 << 30)
     command = [sys.executable, "-m", "serving.cli", "model", "publish", "digits", "1"]
@@ -174,6 +177,6 @@ def test_a_publisher_that_is_told_to_stop_clears_up_first(here: Workplace) -> No
     deadline = time.monotonic() + 30
     while not list(here.store.rglob(".aside*/**/model.py")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.terminate()
-    assert process.wait(30) == 128 + signal.SIGTERM
+    process.send_signal(how)
+    assert process.wait(30) == 128 + how
     assert [path for path in here.store.rglob("*") if path.name != ".lock" and path.is_file()] == []
