@@ -94,7 +94,7 @@ def show_derived(
     """Show all that follows from a contract as JSON: what the platform builds from it."""
     # bring Triton's protobuf, which only their own users wait for
     from serving.derive import derived
-    from serving.registry.validate import as_published
+    from serving.registry.published import as_published
 
     contract = load(model_file(name))
     if store:

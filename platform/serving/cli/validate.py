@@ -71,7 +71,8 @@ def _located(
     contract: ModelContract, version: int, source: Path | None, store: str | None
 ) -> Iterator[tuple[ModelContract, Path | str]]:
     """What Triton is to load, and the contract it has to keep."""
-    from serving.registry.validate import as_published, staged
+    from serving.registry.published import as_published
+    from serving.registry.validate import staged
 
     if source is not None and store is None:
         with staged(contract, version, source) as folder:

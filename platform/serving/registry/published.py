@@ -46,3 +46,12 @@ def frozen_of(contract: ModelContract, version: int, store: Store | None) -> Map
             "holds today: name the store that has it with --in"
         )
     return frozen(contract, version)
+
+
+def as_published(contract: ModelContract, artifact: Files) -> ModelContract:
+    """The contract with what was frozen into a version, whatever its YAML says today."""
+    kept = frozen_with(artifact)
+    document = contract.model_dump(mode="json", exclude={"versions"})
+    document["runtime"] = kept["runtime"]
+    document["resources"]["accelerator"] = kept["accelerator"]
+    return ModelContract.model_validate_json(json.dumps(document))

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import math
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-from tritonclient.utils import InferenceServerException, triton_to_np_dtype
+from tritonclient.utils import InferenceServerException
 
 from serving.contract.model import ModelContract
 from serving.contract.repository import placed, problems
-from serving.contract.runtime import Golden, Tensor, TritonModel, TritonRuntime, Values
+from serving.contract.runtime import TritonModel, TritonRuntime
 from serving.contract.triton_config import server_args
 from serving.errors import InputError
+from serving.golden import Difference, differences, inputs_of
 from serving.inference import Protocol
 from serving.registry.errors import Refused
-from serving.registry.files import Files
 from serving.registry.folder import Folder
 from serving.registry.publish import contract_files
-from serving.registry.published import frozen_with
 from serving.triton import Server, running
 
 MAX_DIFFERENCES: Final = 10
 """Of one answer; the first ones tell enough."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    tensor: str
-    index: tuple[int, ...]
-    got: object
-    expected: object
-
-    def __str__(self) -> str:
-        place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return f"{self.tensor}{place}: got {self.got}, expected {self.expected}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +97,6 @@ def _place(path: Path) -> Path:
     return path
 
 
-def as_published(contract: ModelContract, artifact: Files) -> ModelContract:
-    """The contract with what was frozen into a version, whatever its YAML says today."""
-    kept = frozen_with(artifact)
-    document = contract.model_dump(mode="json", exclude={"versions"})
-    document["runtime"] = kept["runtime"]
-    document["resources"]["accelerator"] = kept["accelerator"]
-    return ModelContract.model_validate_json(json.dumps(document))
-
-
 def _triton(contract: ModelContract) -> TritonRuntime:
     if not isinstance(contract.runtime, TritonRuntime):
         raise InputError(
@@ -134,10 +108,7 @@ def _triton(contract: ModelContract) -> TritonRuntime:
 
 def _checks(server: Server, name: str, model: TritonModel, version: int) -> Iterator[Check]:
     for index, golden in enumerate(model.golden, start=1):
-        inputs = {
-            tensor: _array(model, model.inputs[tensor], values)
-            for tensor, values in golden.inputs.items()
-        }
+        inputs = inputs_of(model, golden)
         for protocol in get_args(Protocol):
             begun = time.monotonic()
             outcome: dict[str, Any]
@@ -149,43 +120,3 @@ def _checks(server: Server, name: str, model: TritonModel, version: int) -> Iter
                 outcome = {"error": error.message()}
             seconds = time.monotonic() - begun
             yield Check(model=name, golden=index, protocol=protocol, seconds=seconds, **outcome)
-
-
-def differences(
-    model: TritonModel, golden: Golden, answer: Mapping[str, NDArray[Any]]
-) -> Iterator[Difference]:
-    """Where an answer leaves what the golden request promises."""
-    for tensor, values in golden.outputs.items():
-        expected = _array(model, model.outputs[tensor], values)
-        got = answer.get(tensor, np.array(None))
-        if got.shape != expected.shape:
-            yield Difference(
-                tensor=tensor,
-                index=(),
-                got=f"shape {list(got.shape)}" if tensor in answer else "no such tensor",
-                expected=f"shape {list(expected.shape)}",
-            )
-            continue
-        pairs = zip(got.ravel().tolist(), expected.ravel().tolist(), strict=True)
-        for index, (one, other) in zip(np.ndindex(expected.shape), pairs, strict=True):
-            if not _same(one, other, golden.tolerance):
-                place = index[1:] if model.max_batch_size else index
-                yield Difference(tensor=tensor, index=place, got=_text(one), expected=other)
-
-
-def _array(model: TritonModel, tensor: Tensor, values: Values) -> NDArray[Any]:
-    """One sample, as a batch of one where the model takes batches."""
-    array = np.array(values, dtype=triton_to_np_dtype(tensor.type))
-    return array[np.newaxis] if model.max_batch_size else array
-
-
-def _same(got: object, expected: object, tolerance: float) -> bool:
-    if isinstance(got, float) and isinstance(expected, float):
-        return math.isclose(got, expected, rel_tol=0, abs_tol=tolerance)
-    if isinstance(got, int) and isinstance(expected, int):
-        return abs(got - expected) <= tolerance
-    return _text(got) == expected
-
-
-def _text(value: object) -> object:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

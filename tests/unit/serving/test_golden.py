@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from serving.contract.runtime import Golden, TritonModel
-from serving.registry.validate import Difference, differences
+from serving.golden import Difference, differ, differences, inputs_of, malformed
 
 
 def model(**outputs: dict[str, object]) -> TritonModel:
@@ -100,3 +101,45 @@ def test_a_model_without_batches_is_compared_as_it_answers() -> None:
     unbatched = model(label=LABEL).model_copy(update={"max_batch_size": 0})
     (found,) = differences(unbatched, golden(label=[3]), {"label": np.array([4])})
     assert found == Difference(tensor="label", index=(0,), got=4, expected=3)
+
+
+def test_what_is_sent_is_a_batch_of_one_in_the_tensors_type() -> None:
+    sent = inputs_of(model(label=LABEL), golden(label=[3]))["x"]
+    assert (sent.shape, sent.dtype) == ((1, 1), np.float32)
+
+
+RIGHT: dict[str, NDArray[Any]] = {"label": np.array([[3]])}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (RIGHT, ""),
+        ({}, "label: no such tensor"),
+        ({"label": np.array([3])}, "label: got shape [1], expected [1, 1]"),
+        ({"label": np.array([[3, 4]])}, "label: got shape [1, 2], expected [1, 1]"),
+        ({"label": np.array([[3.0]])}, "label: got type float64, expected INT64"),
+    ],
+)
+def test_an_answer_of_another_shape_or_type_is_malformed(
+    answer: dict[str, NDArray[Any]], said: str
+) -> None:
+    assert malformed(model(label=LABEL), answer).startswith(said)
+    assert bool(malformed(model(label=LABEL), answer)) == bool(said)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_answer_without_a_number_is_malformed(value: float) -> None:
+    answer = {"score": np.array([[value]])}
+    scored = model(score={"type": "FP64", "shape": (-1,)})
+    assert malformed(scored, answer) == "score: got NaN or infinity"
+    assert malformed(scored, {"score": np.array([[1.0, 2.0]])}) == ""
+
+
+def test_two_answers_differ_in_what_was_promised_and_in_nothing_else() -> None:
+    promised = golden(0.1, score=[0.0])
+    one = {"score": np.array([[0.5]]), "other": np.array([[1]])}
+    assert not differ(promised, one, {"score": np.array([[0.55]]), "other": np.array([[2]])})
+    assert differ(promised, one, {"score": np.array([[0.7]])})
+    assert differ(promised, one, {})
+    assert not differ(golden(text=["a"]), {"text": np.array([["a"]])}, {"text": np.array([["a"]])})
