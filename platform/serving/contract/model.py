@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, JsonValue, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
 from serving.contract.fields import (
     Cpu,
     Digest,
+    HeaderName,
     Memory,
     Milliseconds,
     Name,
@@ -105,6 +106,12 @@ class Slo(Section):
     """Largest mean time in the server's queue."""
 
 
+def _of_callers(header: str) -> str:
+    if header in ("authorization", "x-model-version") or header.startswith(("x-tenant", "x-envoy")):
+        raise ValueError("expected a header that callers set and the gateway keeps, such as x-user")
+    return header
+
+
 class Rollout(Section):
     steps: Annotated[tuple[Percent, ...], Field(min_length=1, max_length=20)] = (5, 10, 25, 50, 95)
     """Weights of the canary; the last watch runs at the last of them."""
@@ -112,6 +119,9 @@ class Rollout(Section):
     """Shortest time at a weight, however good the evidence."""
     shadow_percent: Percent = 0
     """Share of stable's traffic mirrored to the canary before the first step."""
+    sticky_by: Annotated[HeaderName, AfterValidator(_of_callers)] | None = None
+    """A request header, such as `x-user`: requests with one value of it stay with one version, and
+    those that got the canary keep it while its weight grows. Requests without it are spread."""
     gates: Annotated[
         frozenset[GateName],
         Field(min_length=1),

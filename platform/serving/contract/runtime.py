@@ -102,6 +102,12 @@ class TritonRuntime(Section):
     image: Image
     models: Annotated[dict[TritonName, TritonModel], Field(min_length=1, max_length=32)]
 
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The models that callers ask: all that are no step of another."""
+        steps = {step.model for model in self.models.values() for step in model.steps}
+        return tuple(sorted(self.models.keys() - steps))
+
 
 class Lora(Section):
     max_loras: Annotated[int, Field(ge=1, le=64)] = 1

@@ -36,13 +36,13 @@ def raw(tensor: Tensor, values: Values) -> bytes:
         promised not in (-1, given) for promised, given in zip(tensor.shape, shape, strict=True)
     ):
         raise InputError(f"the values have shape {list(shape)}, expected {list(tensor.shape)}")
-    return b"".join(_element(tensor.type, value) for value in _flat(values))
+    return b"".join(_element(tensor.type, value) for value in flat(values))
 
 
-def _flat(values: Values) -> Iterator[Values]:
+def flat(values: Values) -> Iterator[Values]:
     if isinstance(values, list):
         for value in values:
-            yield from _flat(value)
+            yield from flat(value)
     else:
         yield values
 

@@ -64,12 +64,23 @@ class Side:
         return tuple(query for query in (self.gateways_down, self.servers_down) if query)
 
     @property
+    def queries(self) -> Mapping[str, str]:
+        """The main ones, for people; `selectors` are all."""
+        errors = (term.series.of(self.contract) for term in self.gateway.errors)
+        return {
+            "requests": ", ".join(self.requests),
+            "errors": ", ".join(errors),
+            "latency": self.buckets,
+            **({"queue": self.servers.queue_us} if self.servers else {}),
+        }
+
+    @property
     def selectors(self) -> frozenset[str]:
         """Every series that is read."""
         gateway = self.gateway
         terms = (
             *gateway.requests, *gateway.errors, *gateway.pod_requests, *gateway.pod_errors,
-            *gateway.tries, *gateway.helped, *gateway.answered,
+            *gateway.tries, *gateway.probes, *gateway.helped, *gateway.answered,
         )  # fmt: skip
         counted = {term.series.of(self.contract) for term in terms}
         buckets = {self.buckets, self.pod_buckets or self.buckets}

@@ -7,8 +7,11 @@ Envoy. Clusters are named by their statistics (`alt_stat_name`), so HTTP and gRP
   the other member (`previous_priorities`, one retry), so here is the first try and nothing else.
 - `<model>-<version>-failover`: who takes over when those fail. Counted here, it is nobody's.
 - `<model>-<version>-mirror`: the version's servers again, for mirrored requests alone.
+- `<model>-<version>-aside`: once more, for what is no sample of its traffic: requests of callers
+  who chose the version themselves, and questions that no model computes anything for.
 
-Envoy adds to its histograms only each `stats_flush_interval`: it should be 1 s.
+Envoy probes each of the version's own servers by an inference, once for each protocol. It adds to
+its histograms only each `stats_flush_interval`: it should be 1 s.
 
 Istio. One Service by version, `<model>-<version>`. The gateway counts each request once; what a
 server itself failed is counted by its own sidecar, try by try.
@@ -54,8 +57,11 @@ class ArmSeries:
     """None where the gateway keeps no histogram by pod."""
     tries: Quantity
     """All that the gateway sent to the version's servers, mirrored requests included."""
+    probes: Quantity
+    """Inferences by which the gateway itself asks whether the servers still compute, answered."""
     helped: Quantity
-    """Sent to whoever takes over from some version, perhaps to these servers."""
+    """Perhaps computed by these servers too: sent to whoever takes over from some version, or to
+    them by a caller who chose the version."""
     answered: Quantity
     """Of `tries`, what they answered well."""
     pods: Mapping[str, str]
@@ -79,25 +85,35 @@ def envoy(version: int, *, mirrored: bool = False) -> ArmSeries:
 
     pod_errors = (count("endpoint_rq_error", servers),)
     reached = f"{own}|{mirror}"
+    # A try counts as sent once it has a connection. What went elsewhere and is no retry found none
+    # of the own servers well.
+    ends = ("total", "pending_failure_eject", "pending_overflow", "active_overflow")
+    tries_elsewhere = (
+        *(count(f"upstream_rq_{end}", failover) for end in ends),
+        count("upstream_rq_retry", arm, -1),
+    )
+    # Envoy ends a copy that takes too long, and counts it nowhere else
+    given_up = (count("upstream_rq_max_duration_reached", mirror),) if mirrored else ()
     return ArmSeries(
-        requests=(count("upstream_rq_completed", asked),),
+        requests=(count("upstream_rq_completed", asked), *given_up),
         errors=(
             *pod_errors,
+            *given_up,
             count("upstream_cx_none_healthy", asked),
             count("upstream_rq_pending_overflow", servers),
             count("grpc_8", asked),  # a 429 to the endpoint's own counters
-            *(
-                ()
-                if mirrored
-                else (count("upstream_rq_total", failover), count("upstream_rq_retry", arm, -1))
-            ),
+            *(() if mirrored else tries_elsewhere),
         ),
         latency=Series(name="envoy_cluster_upstream_rq_time", labels={"envoy_cluster_name": asked}),
         pod_requests=(count("endpoint_rq_success", servers), *pod_errors),
         pod_errors=pod_errors,
         pod_latency=None,
         tries=(count("upstream_rq_total", reached),),
-        helped=(count("upstream_rq_total", "{model}-[0-9]+-failover"),),
+        probes=(
+            count("health_check_attempt", own),
+            count("health_check_network_failure", own, -1),  # refused, reset or timed out
+        ),
+        helped=(count("upstream_rq_total", f"{{model}}-[0-9]+-failover|{arm}-aside"),),
         answered=(
             count("endpoint_rq_success", reached),
             count("upstream_rq_xx", f"{arm}|{mirror}", -1, envoy_response_code_class="4"),
@@ -146,6 +162,7 @@ def istio(version: int, *, mirrored: bool = False) -> ArmSeries:
         pod_errors=pod_errors,
         pod_latency=Series(name=duration, labels=at_server),
         tries=(count(at_server),),
+        probes=(),
         helped=(),
         answered=(count(at_server, response_code="2..", grpc_response_status="|0"),),
         pods={"namespace": "{tenant}", "pod": f"{{model}}-{version}-[a-z0-9]+-[a-z0-9]+"},

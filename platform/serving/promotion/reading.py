@@ -92,11 +92,12 @@ def _of_servers(seen: Observed, side: Side, arm: Arm) -> tuple[Unmet, ...]:
 
 def _account(side: Side, seen: Observed, arm: str) -> Account:
     scrape, servers = seen.scrape, side.servers
+    probes = scrape.quantity(side.contract, side.gateway.probes)
     return Account(
         tries=scrape.quantity(side.contract, side.gateway.tries),
         answered=scrape.quantity(side.contract, side.gateway.answered),
         helped=scrape.quantity(side.contract, side.gateway.helped),
-        past_gateway=seen.past_gateway.get(arm, 0),
+        past_gateway=seen.past_gateway.get(arm, 0) + probes,
         served=round(sum(map(scrape.counted, (servers.succeeded, servers.failed))))
         if servers
         else 0,

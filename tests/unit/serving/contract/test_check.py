@@ -107,6 +107,16 @@ RULES = [
     ("backend: python", "backend: pytorch", "outputs.label: does not say which of the model's"),
     ("engine: triton", "engine: torchserve", "runtime.engine: is not one of the known kinds"),
     ("workload: standard", "workload: training", "workload: is not valid, got 'training'"),
+    (
+        "health:",
+        "rollout: {sticky_by: X-User}\nhealth:",
+        "rollout.sticky_by: is not valid, got 'X-User', expected a header's name in lower case",
+    ),
+    (
+        "health:",
+        "rollout: {sticky_by: x-tenant-id}\nhealth:",
+        "got 'x-tenant-id', expected a header that callers set and the gateway keeps",
+    ),
     ("standard\n", "standard\nrepository: {kind: oci, ref: a/b:1}\n", "repository.ref: is not"),
     ("standard\n", "standard\nrepository: {kind: efs, uri: x}\n", "repository.uri: is not a known"),
     ("  image: nvcr.io/nvidia/tritonserver:26.07-py3\n", "", "runtime.image: is missing"),
