@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from serving.stacks import program
+from serving.stacks.program import program
 
 program()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -93,8 +93,19 @@ class Release(Section):
 
 
 class Settings(Section):
-    target: Literal["aws"]
+    """What every stack says."""
+
     environment: Environment
+    catalog: str | None = None
+    """The folder with `models/` and `tenants/`; the checkout's `platform/` unless named."""
+    policy_packs: tuple[str, ...] = ()
+    """Folders of CrossGuard packs; every update that a promotion makes runs under them."""
+    releases: dict[Name, Release] = Field(default_factory=dict)
+    """Only the promotion writes here."""
+
+
+class AwsSettings(Settings):
+    target: Literal["aws"]
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
     owner: str
     """On the bill and in alarms: the team that runs this environment."""
@@ -106,19 +117,34 @@ class Settings(Section):
     cluster: Cluster
     store: Store = Store()
     logs: Logs
-    releases: dict[Name, Release] = Field(default_factory=dict)
-    """Only the promotion writes here."""
 
     @property
     def zones(self) -> tuple[str, ...]:
         return tuple(f"{self.region}{letter}" for letter in self.network.zones)
 
 
+class LocalSettings(Settings):
+    """Processes on this machine; everything else of the stack lies in its state folder."""
+
+    target: Literal["local"]
+    replicas: dict[Name, Annotated[int, Field(ge=1, le=16)]] = Field(default_factory=dict)
+    """Servers of each version, by model; one unless named."""
+
+
+_TARGETS: Final[Mapping[object, type[Settings]]] = {"aws": AwsSettings, "local": LocalSettings}
+
+
 def parse(values: Mapping[str, object], file: str) -> Settings:
     """Raises InputError with everything that is wrong, each under its key in `file`."""
     document = Document(file=file, data=values, values={}, keys={})
+    kind = _TARGETS.get(values.get("target"))
+    if kind is None:
+        raise InputError(
+            f"{file}: serving:target: is not valid, got {values.get('target')!r}, expected one of "
+            f"{', '.join(map(str, _TARGETS))}"
+        )
     try:
-        return typed(document, Settings)
+        return typed(document, kind)
     except DocumentError as error:
         # Pulumi hands values over without their lines.
         said = [str(problem).removeprefix(f"{file}:1:1: ") for problem in error.problems]

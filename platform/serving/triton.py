@@ -35,7 +35,7 @@ _ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 0.05
 _EXIT_SECONDS: Final = 10
 _LOG_LINES: Final = 20
-_CHATTER: Final = re.compile(r"[IW]\d{4} |[|+]|E\d{4} .*CudaDriverHelper")
+CHATTER: Final = r"[IW]\d{4} |[|+]|E\d{4} .*CudaDriverHelper"
 """Lines of Triton's log that never say why it failed; the last is there wherever no GPU is."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a mount of the kernel
 _LISTEN: Final = "0A"
@@ -132,7 +132,7 @@ def _started(
     for _ in range(_ATTEMPTS):
         ports = _free_ports(3)
         server = Server(http_port=ports[0], grpc_port=ports[1], metrics_port=ports[2], log=log)
-        process = _spawn([*_surface(server), *arguments], log)
+        process = _spawn([*surface(server), *arguments], log)
         with ExitStack() as undo:
             undo.callback(_stop, process, server)
             try:
@@ -146,7 +146,7 @@ def _started(
     raise TritonFailed(f"tritonserver found its ports taken, {_ATTEMPTS} times in a row")
 
 
-def _surface(server: Server) -> list[str]:
+def surface(server: Server) -> list[str]:
     """Where it answers, and to whom."""
     restricted = f"model-repository:{ADMIN_HEADER}={server.key}"
     return [
@@ -244,5 +244,5 @@ def _target(link: Path) -> str | None:
 def _last_words(log: Path) -> str:
     """Errors and what models printed; where there is neither, whatever came last."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if not _CHATTER.match(line)]
+    telling = [line for line in lines if not re.match(CHATTER, line)]
     return "\n".join((telling or lines)[-_LOG_LINES:])

@@ -5,7 +5,8 @@ import pytest
 from pulumi import automation as auto
 
 from serving import catalog
-from serving.stacks import build, config
+from serving.stacks import config
+from serving.stacks.program import build
 from tests.cloud import ACCOUNT, CONTROL_PLANE
 from tests.engine.conftest import Engine, Steps, state_of
 from tests.unit import golden, stacks

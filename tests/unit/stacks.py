@@ -10,7 +10,7 @@ import yaml
 
 from serving import catalog
 from serving.settings import Settings, parse
-from serving.stacks import build
+from serving.stacks.program import build
 from tests.conftest import Graph, synthesise
 
 ROOT: Final = catalog.PLATFORM.parent

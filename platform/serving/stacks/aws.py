@@ -19,14 +19,14 @@ from components.vpc_endpoints import VpcEndpoints, VpcEndpointsArgs
 from serving.catalog import Catalog, check_releases
 from serving.contract.fields import show_cpu, show_memory
 from serving.contract.model import S3Repository
-from serving.settings import Settings
+from serving.settings import AwsSettings
 from serving.stacks.outputs import Outputs
 
 GATEWAY_NAMESPACE: Final = "istio-ingress"
 MONITORING_NAMESPACE: Final = "monitoring"
 
 
-def build(settings: Settings, catalog: Catalog) -> Outputs:
+def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
     check_releases(settings.releases, catalog)
     name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
     account = aws.Provider("aws", region=settings.region, default_tags={"tags": tags(settings)})
@@ -55,7 +55,7 @@ def build(settings: Settings, catalog: Catalog) -> Outputs:
     )
 
 
-def tags(settings: Settings) -> Mapping[str, str]:
+def tags(settings: AwsSettings) -> Mapping[str, str]:
     """On everything that AWS bills."""
     return {
         "Project": pulumi.get_project(),
@@ -65,7 +65,7 @@ def tags(settings: Settings) -> Mapping[str, str]:
     }
 
 
-def _vpc(settings: Settings, account: aws.Provider) -> Vpc:
+def _vpc(settings: AwsSettings, account: aws.Provider) -> Vpc:
     opts = pulumi.ResourceOptions(providers=[account])
     network = settings.network
     args = VpcArgs(cidr=str(network.cidr), zones=settings.zones, nat=network.nat)
@@ -75,7 +75,7 @@ def _vpc(settings: Settings, account: aws.Provider) -> Vpc:
     return vpc
 
 
-def _endpoints(settings: Settings, vpc: Vpc, account: aws.Provider) -> VpcEndpoints:
+def _endpoints(settings: AwsSettings, vpc: Vpc, account: aws.Provider) -> VpcEndpoints:
     return VpcEndpoints(
         "endpoints",
         VpcEndpointsArgs(
@@ -91,7 +91,7 @@ def _endpoints(settings: Settings, vpc: Vpc, account: aws.Provider) -> VpcEndpoi
     )
 
 
-def _cluster(name: str, settings: Settings, vpc: Vpc, account: aws.Provider) -> Cluster:
+def _cluster(name: str, settings: AwsSettings, vpc: Vpc, account: aws.Provider) -> Cluster:
     return Cluster(
         "cluster",
         ClusterArgs(
@@ -111,7 +111,7 @@ def _cluster(name: str, settings: Settings, vpc: Vpc, account: aws.Provider) -> 
     )
 
 
-def _bucket(name: str, settings: Settings, account: aws.Provider) -> ModelBucket:
+def _bucket(name: str, settings: AwsSettings, account: aws.Provider) -> ModelBucket:
     caller = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(provider=account))
     return ModelBucket(
         "models",
@@ -126,7 +126,7 @@ def _bucket(name: str, settings: Settings, account: aws.Provider) -> ModelBucket
 
 
 def _tenants(
-    settings: Settings, catalog: Catalog, endpoints: VpcEndpoints, kubernetes: k8s.Provider
+    settings: AwsSettings, catalog: Catalog, endpoints: VpcEndpoints, kubernetes: k8s.Provider
 ) -> None:
     for tenant in catalog.tenants.values():
         Tenant(

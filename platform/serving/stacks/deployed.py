@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 
@@ -11,17 +12,36 @@ from serving.errors import InputError
 from serving.settings import Release
 
 _OUTPUTS: Final = "pulumi:pulumi:readStackOutputs"
+_HALF_WRITTEN: Final = "failed to load checkpoint"
+_ATTEMPTS: Final = 20
+_PAUSE_SECONDS: Final = 0.1
 
 
 def deployed() -> Mapping[str, Release]:
     """As this very stack exported them last."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    outputs = pulumi.runtime.invoke(_OUTPUTS, {"name": name}).value["outputs"]
-    releases = outputs.get("releases", {})
+    releases = _outputs(name).get("releases", {})
     # numbers come over the wire as 2.0
     return {
         model: Release.model_validate(release, strict=False) for model, release in releases.items()
     }
+
+
+def _outputs(name: str) -> Mapping[str, Any]:
+    """The engine writes its state while the program runs, and a file backend does so in place."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return _read(name)
+        except Exception as error:  # the SDK has no narrower type
+            if _HALF_WRITTEN not in str(error):
+                raise
+            time.sleep(_PAUSE_SECONDS)
+    return _read(name)
+
+
+def _read(name: str) -> Mapping[str, Any]:
+    outputs: Mapping[str, Any] = pulumi.runtime.invoke(_OUTPUTS, {"name": name}).value["outputs"]
+    return outputs
 
 
 def refuse_stale(wanted: Mapping[str, Release], last: Mapping[str, Release]) -> None:

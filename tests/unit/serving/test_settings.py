@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from serving.contract.fields import Section
 from serving.errors import InputError
-from serving.settings import Release, Settings, parse
+from serving.settings import AwsSettings, Release, parse
 from tests.unit import stacks
 
 SMALLEST: dict[str, Any] = {
@@ -24,8 +24,10 @@ SMALLEST: dict[str, Any] = {
 }
 
 
-def settings(**changes: Any) -> Settings:
-    return parse(SMALLEST | changes, "Pulumi.dev.yaml")
+def settings(**changes: Any) -> AwsSettings:
+    found = parse(SMALLEST | changes, "Pulumi.dev.yaml")
+    assert isinstance(found, AwsSettings)
+    return found
 
 
 def test_what_is_left_out_is_the_safe_choice() -> None:
@@ -44,7 +46,10 @@ def test_zones_are_named_within_the_region() -> None:
     ("changes", "said"),
     [
         ({"netwrok": {}}, "serving:netwrok: is not a known field"),
-        ({"target": "azure"}, "serving:target: is not valid, got 'azure', expected aws"),
+        (
+            {"target": "azure"},
+            "serving:target: is not valid, got 'azure', expected one of aws, local",
+        ),
         ({"environment": "test"}, "serving:environment: is not valid"),
         ({"region": "europe"}, "serving:region: is not valid"),
         ({"retain": "yes"}, "serving:retain: is not valid, got 'yes', expected true or false"),
@@ -97,7 +102,7 @@ def test_a_wrong_value_is_refused_under_its_key_in_its_file(
 
 def test_every_mistake_is_said_at_once() -> None:
     with pytest.raises(InputError) as refused:
-        settings(target="azure", region="europe", logs={})
+        settings(environment="test", region="europe", logs={})
     assert len(str(refused.value).splitlines()) == 3
 
 

@@ -8,8 +8,8 @@ import pytest
 from serving import catalog
 from serving.contract.model import S3Repository
 from serving.errors import InputError
-from serving.stacks import build
 from serving.stacks.outputs import Outputs
+from serving.stacks.program import build
 from tests.cloud import ACCOUNT
 from tests.conftest import Graph, Synth
 from tests.unit import stacks

@@ -1,0 +1,1 @@
+"""The local stack: its program, its folder, its ports, and what is left of it."""

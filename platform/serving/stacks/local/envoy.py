@@ -1,0 +1,81 @@
+"""Envoy on this machine: one address for all models, for HTTP and gRPC."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from components.local.document import DocumentArgs
+from components.local.envoy import LocalEnvoyArgs
+from components.local.gateway_documents import GatewayDocumentsArgs
+from components.local.process import Probe, ProcessArgs
+from serving.catalog import Catalog
+from serving.gateway.bootstrap import bootstrap
+from serving.gateway.clusters import clusters
+from serving.gateway.listeners import listeners
+from serving.gateway.routes import routes
+from serving.gateway.table import Gateway
+from serving.observability.edges import histogram_edges
+from serving.stacks.local.issuer import AUDIENCE, ISSUER, Issuer
+from serving.stacks.local.place import ADDRESS, Place
+from serving.stacks.local.ports import ports_of
+from serving.stacks.local.triton import Model
+from serving.toolchain import locate
+
+NAME: Final = "gateway"
+WORKERS: Final = 1
+"""Of the cores of a small machine most belong to the models."""
+
+
+def gateway(models: Sequence[Model], catalog: Catalog, place: Place) -> Gateway:
+    ports = ports_of(place, NAME, "requests", "admin")
+    return Gateway(
+        port=ports["requests"],
+        admin_port=ports["admin"],
+        served=[model.served for model in models],
+        tenants=catalog.tenants,
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks=Issuer(place.keys).jwks,
+        edges=histogram_edges(catalog.models.values()),
+        folder=str(place.envoy),
+        access_log="/dev/stdout",
+    )
+
+
+def args(gateway: Gateway, place: Place) -> LocalEnvoyArgs:
+    admin = f"http://{ADDRESS}:{gateway.admin_port}"
+    start, log = place.envoy / "bootstrap.json", str(place.log(NAME))
+    command = locate("envoy").command(
+        *("-c", str(start), "--concurrency", str(WORKERS)),
+        *("--use-dynamic-base-id", "--log-level", "warning"),
+    )
+    text = _text(bootstrap(gateway))
+    return LocalEnvoyArgs(
+        bootstrap=DocumentArgs(path=str(start), content=text),
+        documents=GatewayDocumentsArgs(
+            folder=str(place.envoy),
+            admin=admin,
+            log=log,
+            listeners=_text(listeners(gateway)),
+            clusters=_text(clusters(gateway)),
+            routes=_text(routes(gateway)),
+        ),
+        process=ProcessArgs(
+            kind=NAME,
+            command=command,
+            records=str(place.records),
+            log=log,
+            folder=str(place.root),
+            ports={"requests": gateway.port, "admin": gateway.admin_port},
+            ready=[Probe(url=f"{admin}/ready")],
+            alive=Probe(url=f"{admin}/ready"),
+            restarts_on=hashlib.sha256(text.encode()).hexdigest(),
+        ),
+    )
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document)
