@@ -1,8 +1,9 @@
 """A provider whose cloud is a folder: one file an object, so that tests can look at it.
 
 Like many clouds it takes the same name twice: what is created again is a second object.
-`python -m tests.engine.double_folder FOLDER` starts it. Where `FOLDER/../fault` says
-`<operation> <name> <before|after>`, it stops there for ever, and says so in `reached`.
+`python -m tests.engine.double_folder FOLDER` starts it. What it does, it adds to
+`FOLDER/../operations`. Where `FOLDER/../fault` says `<operation> <name> <before|after>`, it stops
+there until there is a file `go-on`, and says so in `reached`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Folder(Double):
         while self._file(id_).exists():
             id_ += "~"
         self._fault("create", name, "before")
-        self._write(id_, inputs)
+        self.write("create", id_, inputs)
         self._fault("create", name, "after")
         return provider_pb2.CreateResponse(id=id_, properties=_struct(inputs))
 
@@ -43,7 +44,7 @@ class Folder(Double):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=_struct(inputs))
         self._fault("update", request.id, "before")
-        self._write(request.id, inputs)
+        self.write("update", request.id, inputs)
         self._fault("update", request.id, "after")
         return provider_pb2.UpdateResponse(properties=_struct(inputs))
 
@@ -57,23 +58,34 @@ class Folder(Double):
     def Delete(self, request: Any, context: Any) -> Any:
         self._fault("delete", request.id, "before")
         self._file(request.id).unlink(missing_ok=True)
+        self._note("delete", request.id, {})
         self._fault("delete", request.id, "after")
         return empty_pb2.Empty()
 
     def _file(self, id_: str) -> Path:
         return self.folder / f"{id_}.json"
 
-    def _write(self, id_: str, inputs: Mapping[str, Any]) -> None:
+    def write(self, operation: str, id_: str, inputs: Mapping[str, Any]) -> None:
         part = self._file(id_).with_suffix(".part")
         part.write_text(json.dumps(inputs), encoding="utf-8")
         part.rename(self._file(id_))
+        self._note(operation, id_, inputs)
+
+    def _note(self, operation: str, id_: str, inputs: Mapping[str, Any]) -> None:
+        line = json.dumps({"operation": operation, "id": id_, "inputs": dict(inputs)})
+        with (self.folder.parent / "operations").open("a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")
 
     def _fault(self, *here: str) -> None:
-        fault = self.folder.parent / "fault"
+        place = self.folder.parent
+        fault, reached, go_on = (place / name for name in ("fault", "reached", "go-on"))
         if fault.exists() and fault.read_text(encoding="utf-8").split() == list(here):
             fault.unlink()
-            (self.folder.parent / "reached").touch()
-            time.sleep(3600)
+            reached.touch()
+            while not go_on.exists():
+                time.sleep(0.02)
+            reached.unlink()
+            go_on.unlink()
 
 
 if __name__ == "__main__":

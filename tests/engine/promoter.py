@@ -24,7 +24,6 @@ from serving.promotion.journal import Journal
 from serving.promotion.journal_file import FileStore
 from serving.promotion.lease import held
 from serving.promotion.lease_store import lease_at
-from serving.promotion.measurement import Window
 from serving.promotion.phases import Phase
 from serving.promotion.record import Effect, Intent, Observed, Record, Resumed
 from serving.promotion.stack import PulumiStack
@@ -88,10 +87,12 @@ class Scripted:
     def change(self, model: str, shares: Mapping[int, int]) -> None:
         raise AssertionError("nobody holds this stack")
 
-    def observe(self, weight: int) -> Window:
-        return self.traffic[self.windows](weight)
+    def drain(self, model: str, version: int, seconds: float) -> None: ...
 
-    def facts(self) -> Facts:
+    def observe(self, course: Course) -> Observed:
+        return Observed(window=self.traffic[self.windows](course.state.weight))
+
+    def facts(self, course: Course) -> Facts:
         return Facts()
 
     def stopping(self) -> bool:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from serving.errors import InputError
 from serving.promotion.engine_lock import folder_of
+from serving.promotion.journal import Overtaken
 from serving.promotion.stack import Locked, PulumiStack, UpdateFailed
 from serving.settings import Release
 from tests.engine import small
@@ -90,6 +92,28 @@ def test_applying_the_same_again_changes_nothing(place: small.Place) -> None:
     assert stack.deployed() == before
 
 
+def test_what_somebody_edited_for_another_model_is_deployed_and_not_lost(
+    place: small.Place,
+) -> None:
+    mine = place.checkout("mine")
+    edited = {"stable": 1, "canary": 3, "weight": 25}
+    place.configure(mine, {"digits": {"stable": 1}, "words": edited, "scans": {"stable": 4}})
+    stack = selected(place)
+    stack.apply({"digits": CANARY}, patience=0)
+    deployed = stack.deployed()
+    assert deployed["words"] == Release(stable=1, canary=3, weight=25)
+    assert deployed["scans"] == Release(stable=4)
+    assert place.weight("digits") == 5
+
+
+def test_a_checkout_older_than_what_is_deployed_brings_nothing_back(place: small.Place) -> None:
+    selected(place).apply({"digits": CANARY}, patience=0)
+    old = place.checkout("old", {"digits": {"stable": 1}, "words": {"stable": 1}})
+    assert old.exists()
+    selected(place, "old").apply({"words": CANARY}, patience=0)
+    assert place.weight("digits") == 5
+
+
 def test_a_stack_without_its_state_is_refused_and_not_made_anew(place: small.Place) -> None:
     (state,) = (place.state / ".pulumi" / "stacks" / "serving").glob("dev.json")
     state.rename(place.folder / "lost.json")
@@ -144,6 +168,61 @@ def test_what_a_dead_engine_has_locked_is_freed(place: small.Place, torn: bool) 
     assert list(locks(place).iterdir()) == []
 
 
+@pytest.mark.parametrize("checks", [0, 1], ids=["before it begins", "as the engine has the stack"])
+def test_who_was_overtaken_changes_neither_stack_nor_configuration(
+    place: small.Place, checks: int
+) -> None:
+    asked = iter([None] * checks)
+
+    def still() -> None:
+        if next(asked, Overtaken("by lee")) is not None:
+            raise Overtaken("by lee")
+
+    stack = selected(place)
+    file = place.checkout("mine") / f"Pulumi.{small.STACK}.yaml"
+    before, configured = stack.deployed(), _file(file)
+    with pytest.raises(Overtaken, match="by lee"):
+        stack.apply({"digits": CANARY}, 0, still)
+    assert stack.deployed() == before
+    assert "digits-2" not in place.found()
+    releases = [each["config"]["serving:releases"] for each in (configured, _file(file))]
+    assert [each["digits"]["stable"] for each in releases] == [1, 1]
+    assert "canary" not in releases[1]["digits"]
+
+
+def _file(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+def test_an_engine_that_is_killed_has_no_resource_to_blame(place: small.Place) -> None:
+    (place.folder / "fault").write_text("create digits-2 after", encoding="utf-8")
+    job = applying(place)
+    os.kill(engine_in(place, job), signal.SIGKILL)
+    _, said = job.communicate()
+    assert said.splitlines()[-1].endswith("stack dev: the engine ended: code: -9, stderr:")
+
+
+def applying(place: small.Place) -> subprocess.Popen[str]:
+    """In a process of its own: what a killed engine leaves there ends with it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.engine.small", str(place.folder), "mine"],
+        cwd=small.ROOT,
+        env={**os.environ, "PYTHONPATH": f"{small.ROOT}{os.pathsep}{small.ROOT / 'platform'}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def engine_in(place: small.Place, job: subprocess.Popen[str]) -> int:
+    """The process of the engine, once its provider has stopped."""
+    while not (place.folder / "reached").exists():
+        assert job.poll() is None
+        time.sleep(0.05)
+    (lock,) = locks(place).glob("*.json")
+    return int(json.loads(lock.read_bytes())["pid"])
+
+
 @pytest.mark.parametrize(
     ("fault", "victim"),
     [
@@ -158,23 +237,13 @@ def test_a_killed_update_is_finished_without_duplicate_or_orphan(
     place: small.Place, fault: str, victim: str
 ) -> None:
     (place.folder / "fault").write_text(fault, encoding="utf-8")
-    job = subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.small", str(place.folder), "mine"],
-        cwd=small.ROOT,
-        env={**os.environ, "PYTHONPATH": f"{small.ROOT}{os.pathsep}{small.ROOT / 'platform'}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not (place.folder / "reached").exists():
-        assert job.poll() is None
-        time.sleep(0.05)
-    (lock,) = locks(place).glob("*.json")
-    engine = json.loads(lock.read_bytes())["pid"]
+    job = applying(place)
+    engine = engine_in(place, job)
     if victim == "both":
         job.kill()
     os.kill(engine, signal.SIGKILL)
     job.kill()
-    job.wait()
+    job.communicate()
     stack = selected(place)
     stack.apply({"digits": CANARY}, patience=10)
     assert sorted(place.found()) == [

@@ -8,7 +8,8 @@ from types import FrameType
 
 import typer
 
-from serving.cli import model, promote
+from serving.cli import asking, local, model, planning, promote, running
+from serving.cli.dashboard import dashboard
 from serving.cli.demo import demo
 from serving.cli.doctor import doctor
 from serving.cli.promotion import status
@@ -23,9 +24,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model.app, name="model")
-promote.app.command("status", epilog="Example: serving promote status digits --in journals")(status)
+app.add_typer(local.app, name="local")
+promote.app.command("status", epilog="Example: serving promote status digits")(status)
+for verbs in (planning.VERBS, running.VERBS, asking.VERBS):
+    for verb, (command, epilog) in verbs.items():
+        promote.app.command(verb, epilog=f"Example: serving promote {verb} {epilog}")(command)
 app.add_typer(promote.app, name="promote")
-app.command("demo", epilog="Example: serving demo")(demo)
+app.command(
+    "demo",
+    epilog="Example: serving demo --keep\n\nExit codes: 0 every promotion ended as it had to, and "
+    "none lost a request; 1 not so, or any other error; 2 bad input.",
+)(demo)
+app.command("dashboard", epilog="Example: serving dashboard --stack local")(dashboard)
 app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 

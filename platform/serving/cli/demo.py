@@ -1,132 +1,139 @@
-"""`serving demo`: from training data to an answer of a real server, in a folder of its own."""
+"""`serving demo`: the whole platform on this machine, a good version and several bad ones."""
 
 from __future__ import annotations
 
+import fcntl
 import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
+from rich.console import Console
 
-from serving.contract.model import ModelContract
-from serving.contract.triton_config import server_args
 from serving.errors import InputError, ServingError
-from serving.registry.folder import Folder
-from serving.registry.folder_store import FolderStore
-from serving.registry.manifest import Manifest
-from serving.registry.model_file import read
-from serving.registry.publish import Candidate, publish
-from serving.toolchain import locate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from serving.demo.facts import Facts
+    from serving.demo.show import Screen
+    from serving.stacks.local.place import Place
 
-    from serving.inference import Protocol
-    from serving.triton import Server
-
-MODEL: Final = "digits"
-CONTRACT: Final = Path(f"platform/models/{MODEL}.yaml")
-PROTOCOLS: Final[tuple[Protocol, ...]] = ("http", "grpc")
-REQUESTS: Final = 20
-INK: Final = " .:-=+*#%@"
-
-NEXT: Final = """
-Try next:
-  {bin}python -m examples.build /tmp/examples
-  {bin}serving model validate digits 2 --from /tmp/examples/digits/2    a better version
-  {bin}serving model validate digits 5 --from /tmp/examples/digits/5    one that answers wrong
-  {bin}serving model check                                              are all contracts sound?"""
+STACK: Final = "demo"
+LOG_WIDTH: Final = 110
+"""Of the closing table where there is no terminal."""
 
 
-def demo() -> None:
-    """Train a small model, publish it, serve it with a real Triton, ask it for a digit."""
-    # brings numpy, as serving.triton does below: only their own users wait for them
-    import numpy as np
+class NotAsExpected(ServingError):
+    """A promotion of the demo did not end as it had to, or requests were lost."""
 
-    if not CONTRACT.exists():
-        raise InputError(f"{CONTRACT} is not here: run the demo from the repository")
-    with tempfile.TemporaryDirectory(prefix="serving-demo-") as place:
-        folder = Path(place)
-        source = _train(folder / "examples")
-        contract, store = _publish(folder, source / "1")
-        held_out = np.load(source / "held-out.npz")
-        _serve(contract, store / MODEL / "1", held_out["image"][0], held_out["label"][0])
-    typer.echo(NEXT.format(bin=_beside_python()))
+    exit_code: ClassVar[int] = 1
 
 
-def _beside_python() -> str:
-    """What to put before the commands of this environment, as they are typed from here."""
-    folder = Path(sys.executable).parent
-    if folder.is_relative_to(Path.cwd()):
-        folder = folder.relative_to(Path.cwd())
-    return "" if shutil.which("serving") == str(folder / "serving") else f"{folder}/"
-
-
-def _train(folder: Path) -> Path:
-    begun = time.monotonic()
-    command = [sys.executable, "-m", "examples.build", str(folder), MODEL]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode:
-        raise ServingError(f"`{' '.join(command)}` failed:\n{built.stderr.strip()}")
-    typer.echo(f"{built.stdout.splitlines()[0]}\n  trained in {time.monotonic() - begun:.1f} s")
-    return folder / MODEL
-
-
-def _publish(folder: Path, source: Path) -> tuple[ModelContract, Path]:
-    """Into a store and a contract of the demo's own: the checkout stays as it is."""
-    begun = time.monotonic()
-    contract = Path(shutil.copy(CONTRACT, folder))
-    candidate = Candidate(
-        model=read(contract),
-        version=1,
-        source=Folder(source),
-        origin="the demo",
-        created=datetime.now(UTC).replace(microsecond=0),
-    )
-    manifest = publish(candidate, FolderStore(folder / "store"))
-    seconds = time.monotonic() - begun
-    typer.echo(f"  published as {manifest.digest[:19]}…, {_files(manifest)}, in {seconds:.1f} s")
-    return candidate.contract, folder / "store"
-
-
-def _files(manifest: Manifest) -> str:
-    return f"{len(manifest.files)} files, {manifest.size / 1000:.0f} kB"
-
-
-def _serve(
-    contract: ModelContract, version: Path, image: NDArray[Any], label: NDArray[Any]
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the stack running, and say what to try.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page; in the state folder by default.")
+    ] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write what was seen as JSON.")
+    ] = None,
 ) -> None:
-    from serving.triton import running
+    """Bring up a local stack, promote good and bad versions under load, show what callers saw."""
+    from serving.demo.facts import write
+    from serving.demo.report import report as page
+    from serving.demo.stage import require_checkout
+    from serving.demo.table import closing, summary
+    from serving.stacks.local.place import place_of
 
-    begun = time.monotonic()
-    budget = contract.health.startup_seconds
-    flags = server_args(contract, 1)
-    with running(version, [MODEL], 1, within=budget, options=flags) as server:
-        triton = f"tritonserver {locate('tritonserver').version}"
-        typer.echo(f"  ready on {triton} after {time.monotonic() - begun:.1f} s\n")
-        typer.echo(f"A digit it has never seen, a {label}:\n\n{picture(image)}\n")
-        for protocol in PROTOCOLS:
-            typer.echo(_asked(server, protocol, image))
+    require_checkout()
+    place = place_of(STACK)
+    report = report or place.root.parent / f"{STACK}.html"
+    with _alone(place):
+        facts, next_ = _played(place, keep=keep)
+        try:
+            report.write_text(page(facts), encoding="utf-8")
+            if as_json:
+                write(facts, as_json)
+        except OSError as error:
+            raise InputError(f"{error.filename}: cannot be written: {error.strerror}") from error
+    console = Console()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    console.print(closing(facts))
+    for line in (*summary(facts), f"report: {report}", *next_):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if facts.problems:
+        raise NotAsExpected("\n".join(facts.problems))
 
 
-def _asked(server: Server, protocol: Protocol, image: NDArray[Any]) -> str:
-    seconds = []
-    for _ in range(REQUESTS):
-        begun = time.perf_counter()
-        answer = server.infer(MODEL, 1, {"image": image[None]}, protocol)
-        seconds.append(time.perf_counter() - begun)
-    label, sure = answer["label"].item(), answer["probabilities"].max()
-    took = f"{statistics.median(seconds) * 1000:.1f} ms"
-    return f"{protocol}: {label}, {sure:.1%} sure; median of {REQUESTS} requests {took}"
+def _played(place: Place, *, keep: bool) -> tuple[Facts, Sequence[str]]:
+    """The facts, and what to try where the stack is kept.
+
+    Otherwise it is brought down, whatever happens; without its files where all went well.
+    """
+    from serving.demo.counting import facts
+    from serving.demo.preparing import prepare
+    from serving.demo.run import play
+    from serving.demo.trying import what_to_try
+    from serving.local import control
+
+    begun, kept, well = time.monotonic(), False, False
+    try:
+        screen = _screen()
+        ready = prepare(place, screen)
+        played, load = play(ready, screen)
+        found = facts(played, load, ready.setup)
+        kept, well = keep, not found.problems
+        next_ = [what_to_try(ready, _typed("serving"), _typed("python"))] if keep else []
+    finally:
+        if not kept:
+            control.down(place, purge=well)
+            if not well:
+                typer.echo(
+                    f"what the stack and the promotions said is kept in {place.root}", err=True
+                )
+    return replace(found, whole_seconds=time.monotonic() - begun), next_
 
 
-def picture(image: NDArray[Any]) -> str:
-    """One line per row, two characters per pixel; 0 is paper, 16 is ink."""
-    shades = (image * (len(INK) - 1) / 16).round().astype(int)
-    return "\n".join("    " + "".join(INK[shade] * 2 for shade in row) for row in shades)
+def _screen() -> Screen:
+    from serving.demo.show import Lines, Picture
+
+    console = Console()
+    return Picture(console) if console.is_terminal else Lines(typer.echo)
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """One demo at a time; what an earlier one has left behind goes."""
+    from serving.local import control
+
+    place.root.parent.mkdir(parents=True, exist_ok=True)
+    with place.root.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"a demo plays already in {place.root}: wait for its end") from None
+        if place.root.exists() and not (place.root / STACK).is_dir():
+            raise InputError(
+                f"{place.root}: is a stack that no demo has made; bring it down first, with "
+                f"`serving local down --stack {STACK} --purge`"
+            )
+        if place.root.exists():
+            typer.echo(f"removing the stack of an earlier demo, {place.root}")
+            control.down(place, purge=True)
+        yield
+
+
+def _typed(program: str) -> str:
+    """How a program of this environment is called from here."""
+    folder = Path(sys.executable).parent
+    if shutil.which(program) == str(folder / program):
+        return program
+    here = folder.is_relative_to(Path.cwd())
+    return str((folder.relative_to(Path.cwd()) if here else folder) / program)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 import typer
 
@@ -17,12 +17,22 @@ from serving.promotion.journal import readable, records
 from serving.promotion.place import open_store, stores_in
 from serving.promotion.timeline import Timeline
 
+REASON_CHARACTERS: Final = 90
+
 app = typer.Typer(help="Bring a version to users by evidence.", no_args_is_help=True)
 
 Where: TypeAlias = Annotated[
     str, typer.Argument(metavar="JOURNAL", help="A file, or s3://bucket/prefix of one journal.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+LOCAL: Final = "local"
+Place: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix; of the stack."),
+]
+Stack: TypeAlias = Annotated[
+    str, typer.Option("--stack", "-s", metavar="NAME", help="Whose models are promoted.")
+]
 
 
 class Differs(ServingError):
@@ -72,16 +82,15 @@ def explain_journal(
     typer.echo(text)
 
 
-@app.command("history", epilog="Example: serving promote history digits --in journals")
+@app.command("history", epilog="Example: serving promote history digits --stack local")
 def list_promotions(
-    place: Annotated[
-        str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")
-    ],
     model: Annotated[str | None, typer.Argument(help="All models by default.")] = None,
+    place: Place = None,
+    stack: Stack = LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """List promotions by model and time; exit code 2 if a journal cannot be read."""
-    found = list(history.rows(stores_in(place, model)))
+    found = list(history.rows(stores_in(place or place_of(stack), model)))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found]))
     else:
@@ -106,6 +115,13 @@ def write_report(
     typer.echo(f"{to}: {len(page.encode())} bytes")
 
 
+def place_of(stack: str) -> str:
+    """Where its journals lie."""
+    from serving.ground import ground_of
+
+    return ground_of(stack).journals
+
+
 def _notice(text: str) -> None:
     typer.echo(f"notice: {text}", err=True)
 
@@ -114,8 +130,15 @@ def _cells(row: history.Row) -> Sequence[str]:
     against = f" over {row.stable}" if row.stable else ""
     started = row.started[:19].replace("T", " ")
     return (
-        row.model, f"{row.version}{against}", started, row.who, row.outcome, row.reason, row.where,
+        row.model, f"{row.version}{against}", started, row.who, row.outcome, _short(row.reason),
+        row.where,
     )  # fmt: skip
+
+
+def _short(reason: str) -> str:
+    """What programs say may be long; `--json` has all of it."""
+    first, *more = reason.splitlines() or [""]
+    return f"{first[:REASON_CHARACTERS]}…" if more or len(first) > REASON_CHARACTERS else first
 
 
 def _print_columns(lines: Sequence[Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serving.cli.promote import AsJson
+from serving.cli.promote import LOCAL, AsJson, Place, Stack, place_of
 from serving.errors import InputError
 from serving.promotion.course import Course
 from serving.promotion.journal import Store, readable
@@ -17,12 +17,12 @@ from serving.promotion.record import Started
 
 def status(
     model: Annotated[str, typer.Argument(help="Whose last promotion is shown.")],
-    place: Annotated[
-        str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")
-    ],
+    place: Place = None,
+    stack: Stack = LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Show the weight and the last decision of a model's last promotion, running or not."""
+    place = place or place_of(stack)
     *_, last = [None, *stores_in(place, model)]
     if last is None:
         raise InputError(f"{place}: no promotion of {model} was recorded here")

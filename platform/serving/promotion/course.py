@@ -17,6 +17,7 @@ from serving.promotion import (
     plan,
     resource_gate,
     share_gate,
+    steps,
 )
 from serving.promotion.decision import Facts, State
 from serving.promotion.judge import Evidence, Judge, Judgement, judge_of
@@ -26,7 +27,7 @@ from serving.promotion.record import Body, Decided, Effect, Ended, Intent, Obser
 
 _DECIDING = (
     *(answer_gate, decision, draw, evidence, gate),
-    *(judge, measurement, plan, resource_gate, share_gate),
+    *(judge, measurement, plan, resource_gate, share_gate, steps),
 )
 
 
@@ -64,8 +65,10 @@ class Course:
                 self.evidence, self.judgement = self.judge.judge(self.evidence, window)
                 self.state = observed(self.state, window)
                 self.window, self.undecided = window, True
-            case Decided():
+            case Decided(facts=facts):
                 self.decided, self.undecided = body, False
+                if facts.override is not None:  # what spoke against it has been heard and dismissed
+                    self.evidence = Evidence()
             case Intent():
                 self.intent = body
             case Effect(confirmed=confirmed):
@@ -80,7 +83,7 @@ class Course:
 @cache
 def engine_version() -> str:
     """Two engines of the same version decide the same: it names the very code that decides."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for module in _DECIDING:
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]

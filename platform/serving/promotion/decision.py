@@ -51,6 +51,30 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's consent where the engine asks, and no gate says no."""
+
+    who: str
+    reason: str
+    gate: str = ""
+    """That asked: it asks no more. Where none did, the consent is for one step."""
+
+    def __post_init__(self) -> None:
+        if not self.who.strip() or not self.reason.strip():
+            raise ValueError("an approval needs a name and a reason; both are recorded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A person's consent to a configuration that was changed since the start."""
+
+    who: str
+    reason: str
+    config: str
+    """Its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known besides the metrics."""
 
@@ -66,6 +90,10 @@ class Facts:
     stack_locked_by: str = ""
     stable_capacity: float = inf
     """Requests stable's running pods can take, over all requests there are."""
+    approvals: tuple[Approval, ...] = ()
+    changed: str = ""
+    """What became of the configuration since it was started or accepted."""
+    accepted: Acceptance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

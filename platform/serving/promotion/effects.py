@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from serving.errors import ServingError
 from serving.promotion.course import Course
+from serving.promotion.journal import Overtaken
 from serving.promotion.phases import Phase
 from serving.promotion.record import Effect
 from serving.promotion.route import Route, shares_of
-from serving.promotion.stack import Stack, UpdateFailed
+from serving.promotion.stack import Stack, Still, UpdateFailed, always
 from serving.settings import Release
 
 READ_BACKS: Final = 20
 READ_BACK_SECONDS: Final = 0.5
+
+
+class Unfit(ServingError):
+    """The version itself does not work."""
 
 
 class Candidate(Protocol):
@@ -36,6 +42,9 @@ class Effects:
         *,
         sleep: Callable[[float], None],
         patience: float,
+        drain_seconds: float = 0.0,
+        changed: Callable[[], str] = str,
+        still: Still = always,
     ) -> None:
         self._stack = stack
         self._route = route
@@ -43,6 +52,12 @@ class Effects:
         self._sleep = sleep
         self._patience = patience
         """Seconds to wait for others who change the stack."""
+        self._drain_seconds = drain_seconds
+        """Longer than the gateway waits for any answer."""
+        self._changed = changed
+        """What became of the configuration that the next update would bring into force."""
+        self._still = still
+        """The lease: for a process that was stopped, the last check may be long ago."""
 
     def weight(self, course: Course) -> int | None:
         """None where it cannot be read: unknown is not changed."""
@@ -59,12 +74,15 @@ class Effects:
         """May have happened already, in part or whole: then it is completed."""
         try:
             return Effect(confirmed=True, detail=self._perform(phase, course, weight or 0))
+        except Overtaken:
+            raise
+        except Unfit as error:
+            return Effect(confirmed=False, detail=str(error), unfit=True)
         except ServingError as error:
             return Effect(confirmed=False, detail=str(error))
 
     def _perform(self, phase: Phase, course: Course, weight: int) -> str:
         started = course.started
-        canary = Release(stable=started.stable, canary=started.version, weight=weight)
         match phase:
             case Phase.VERIFY:
                 self._candidate.verify()
@@ -73,18 +91,41 @@ class Effects:
             case Phase.GOLDEN:
                 self._candidate.golden()
             case Phase.DEPLOY:
-                self._release(course, canary)
+                self._deploy(course)
             case Phase.SHIFT:
-                return self._shift(course, canary)
+                return self._shift(course, _canary(course, weight))
             case Phase.BREAK_GLASS:
-                self._route.change(started.model, shares_of(canary))
-                self._confirm(started.model, shares_of(canary))
+                shares = shares_of(_canary(course, weight))
+                self._still()
+                self._route.change(started.model, shares)
+                self._confirm(started.model, shares)
             case Phase.PROMOTE:
                 self._release(course, Release(stable=started.version, previous=started.stable))
             case Phase.REMOVE:
-                first = started.stable is None
-                self._release(course, None if first else Release(stable=started.stable))
+                self._remove(course)
         return ""
+
+    def _deploy(self, course: Course) -> None:
+        """A server that never comes up is no reason to try again: the update names it."""
+        try:
+            self._release(course, _canary(course, 0))
+        except UpdateFailed as error:
+            server = re.escape(f"{course.started.model}-{course.started.version}")
+            if re.search(rf"(?<![\w-]){server}(?![\w])", str(error)):
+                raise Unfit(str(error)) from error
+            raise
+
+    def _remove(self, course: Course) -> None:
+        """Also what was put there by others, with a weight that nobody recorded."""
+        started = course.started
+        model, version = started.model, started.version
+        entry = self._stack.deployed().get(model)
+        if entry is not None and entry.canary == version and self.weight(course):
+            self._release(course, _canary(course, 0))
+        if entry is not None and version in (entry.stable, entry.canary, entry.previous):
+            self._route.drain(model, version, self._drain_seconds)
+        first = started.stable is None
+        self._release(course, None if first else Release(stable=started.stable))
 
     def _shift(self, course: Course, canary: Release) -> str:
         """An engine that failed may have done it all the same."""
@@ -110,7 +151,9 @@ class Effects:
                 f"model {started.model}: stable is version {stable} now, not {started.stable} as "
                 "at the start; start the promotion again"
             )
-        self._stack.apply({started.model: wanted}, self._patience)
+        if changed := self._changed():
+            raise ServingError(f"model {started.model}: {changed}; nothing was applied")
+        self._stack.apply({started.model: wanted}, self._patience, self._still)
         self._confirm(started.model, shares_of(wanted) if wanted else {})
 
     def _confirm(self, model: str, wanted: Mapping[int, int]) -> None:
@@ -122,3 +165,8 @@ class Effects:
             f"model {model}: the route should be {dict(wanted)} (percent by version), but reads "
             f"back as {dict(found)} after {READ_BACKS * READ_BACK_SECONDS:g} s"
         )
+
+
+def _canary(course: Course, weight: int) -> Release:
+    started = course.started
+    return Release(stable=started.stable, canary=started.version, weight=weight)

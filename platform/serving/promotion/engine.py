@@ -7,19 +7,20 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
 from serving.promotion.course import Course
 from serving.promotion.decision import Facts, Verdict
 from serving.promotion.effects import Effects
+from serving.promotion.events import Event, event_of
 from serving.promotion.journal import Journal
-from serving.promotion.measurement import Window
 from serving.promotion.phases import Phase, Progress
 from serving.promotion.plan import ASK_SECONDS
 from serving.promotion.record import (
     Body,
+    Decided,
     Effect,
     Ended,
     Intent,
@@ -28,6 +29,8 @@ from serving.promotion.record import (
     Record,
     Resumed,
     Started,
+    Undelivered,
+    Waived,
 )
 
 ATTEMPTS: Final = 3
@@ -40,6 +43,7 @@ EXIT_CODES: Final[dict[Outcome, int]] = {
     "rollback failed": 12,
     "interrupted": 130,
 }
+FINAL: Final[tuple[Outcome, ...]] = ("promoted", "rolled back")
 
 
 class Holder(Protocol):
@@ -56,11 +60,11 @@ class Holder(Protocol):
 class Surroundings(Protocol):
     """Everything that is not the stack: metrics, the clock, people."""
 
-    def observe(self, weight: int) -> Window:
-        """The next window; waits until it is over."""
+    def observe(self, course: Course) -> Observed:
+        """The next window; waits until it is over, or somebody asks for an end."""
         ...
 
-    def facts(self) -> Facts:
+    def facts(self, course: Course) -> Facts:
         """What people ask for. What is read back is added to it."""
         ...
 
@@ -77,28 +81,39 @@ class Engine:
         effects: Effects,
         around: Surroundings,
         heard: Callable[[Course, Record], None] = lambda course, record: None,
+        tell: Callable[[Event], Sequence[Undelivered]] = lambda event: (),
     ) -> None:
         self._journal = journal
         self._lease = lease
         self._effects = effects
         self._around = around
         self._heard = heard
+        self._tell = tell
+        self._untold: list[Event] = []
         self._course: Course | None = None
         self._progress = Progress()
 
-    def start(self, started: Started) -> Ended:
+    @property
+    def where(self) -> str:
+        """The journal."""
+        return self._journal.where
+
+    def start(self, started: Started, waived: Sequence[Waived] = ()) -> Ended:
         self._append(started)
+        for each in waived:
+            self._append(each)
         return self._run()
 
-    def resume(self, resumed: Resumed) -> Ended:
+    def resume(self, resumed: Resumed, *, reopen: bool = False) -> Ended:
+        """`reopen`: also what has ended for good, as somebody wants it undone."""
         self._journal.resume(self._take)
-        if self._course is None or self._course.ended is None or self._resumable():
+        if reopen or self._course is None or self._course.ended is None or self._resumable():
             self._append(resumed)
         return self._run()
 
     def _resumable(self) -> bool:
         ended = self._course.ended if self._course else None
-        return ended is not None and ended.outcome not in ("promoted", "rolled back")
+        return ended is not None and ended.outcome not in FINAL
 
     def _run(self) -> Ended:
         course = self._course
@@ -112,20 +127,43 @@ class Engine:
         progress = self._progress
         if course.intent is not None:
             return self._perform(course, course.intent)
+        if self._commanded(course):
+            return course.decide(self._facts(course))
         if (end := self._end(course)) is not None:
             return end
         if self._around.stopping() and not progress.leaving(course):
+            if course.state.weight == 100:
+                return _ended("promoted", course, "all requests reach it; the watch was cut short")
             return _ended("interrupted", course, "stopped at a safe point; `resume` goes on")
+        if (late := self._late(course)) is not None:
+            return late
         if course.undecided or progress.needs_break_glass(course):
             return course.decide(self._facts(course))
         phase = progress.next(course)
         if phase is None:
-            return Observed(window=self._around.observe(course.state.weight))
+            return self._around.observe(course)
         weight = course.decided.decision.weight if course.decided and phase.moves else None
         return Intent(action=phase, weight=weight, fence=self._lease.fence)
 
+    def _late(self, course: Course) -> Intent | None:
+        """What failed, and is in force all the same by now, is nobody else's change: it is done
+        again, and so recorded."""
+        failed, decided = self._progress.doubtful, course.decided
+        if failed is None or decided is None or failed.weight != decided.decision.weight:
+            return None
+        if course.state.weight == failed.weight or self._effects.weight(course) != failed.weight:
+            return None
+        return replace(failed, fence=self._lease.fence)
+
+    def _commanded(self, course: Course) -> bool:
+        """Somebody wants an end: what the next window would show does not matter."""
+        if self._progress.leaving(course):
+            return False
+        asked = self._around.facts(course)
+        return bool(asked.abort) or asked.superseded_by is not None
+
     def _facts(self, course: Course) -> Facts:
-        asked = self._around.facts()
+        asked = self._around.facts(course)
         return replace(
             asked,
             observed_weight=self._effects.weight(course),
@@ -146,9 +184,12 @@ class Engine:
         if progress.failures >= ATTEMPTS:
             failed = f"{progress.phase} failed {progress.failures} times: {progress.problem}"
             return _ended("rollback failed" if progress.leaving(course) else "held", course, failed)
-        if course.state.weight == 100:
-            return _ended("promoted", course, "all requests reach it")
-        return self._paused(course)
+        paused = self._paused(course)
+        through = course.state.weight == 100 and not (course.undecided or progress.leaving(course))
+        if through and paused is None:
+            watched = course.state.held_seconds >= course.started.plan.watch_seconds
+            return _ended("promoted", course, "all requests reach it") if watched else None
+        return paused
 
     def _paused(self, course: Course) -> Ended | None:
         """A person is needed, and the weight is where it is to stay meanwhile."""
@@ -159,7 +200,8 @@ class Engine:
             return None
         if decision.verdict is Verdict.ASK:
             return _ended("asks", course, decision.reason)
-        if decision.verdict is Verdict.HOLD and course.state.held_seconds >= ASK_SECONDS:
+        held = course.state.weight < 100 and course.state.held_seconds >= ASK_SECONDS
+        if decision.verdict is Verdict.HOLD and held:
             return _ended("held", course, decision.reason)
         return None
 
@@ -168,7 +210,32 @@ class Engine:
 
     def _append(self, body: Body) -> None:
         self._lease.check()
-        self._take(self._journal.append(body))
+        record = self._journal.append(body)
+        known = self._known(body)
+        self._take(record)
+        if self._course is not None and not known:
+            event = event_of(self._course, record, self.where)
+            self._untold += [event] if event else []
+        if isinstance(body, Decided | Intent):  # an effect does not wait for receivers
+            return
+        if self._tell_all() and isinstance(body, Ended):
+            self._take(self._journal.append(body))  # the end is what stands last
+
+    def _known(self, body: Body) -> bool:
+        """The window before was told the same."""
+        decided = self._course.decided if self._course else None
+        if decided is None or not isinstance(body, Decided):
+            return False
+        was, now = (replace(each, reason="") for each in (decided.decision, body.decision))
+        return was == now
+
+    def _tell_all(self) -> bool:
+        """Whether something could not be delivered, and was recorded."""
+        events, self._untold = self._untold, []
+        failed = [each for event in events for each in self._tell(event)]
+        for undelivered in failed:
+            self._take(self._journal.append(undelivered))
+        return bool(failed)
 
     def _take(self, record: Record) -> None:
         if isinstance(record.body, Started):

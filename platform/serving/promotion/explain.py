@@ -74,6 +74,11 @@ def _head(moment: _Moment) -> Iterator[str]:
     facts = decided.facts
     if facts.override is not None:
         yield f"overridden by {facts.override.who}: {facts.override.reason}"
+    for approval in facts.approvals:
+        what = f"gate {approval.gate}" if approval.gate else "one step"
+        yield f"{what} approved by {approval.who}: {approval.reason}"
+    if (accepted := facts.accepted) is not None:
+        yield f"the changed configuration accepted by {accepted.who}: {accepted.reason}"
 
 
 def _gates(moment: _Moment) -> Iterator[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from serving.promotion.decision import State, Verdict
 from serving.promotion.judge import Evidence, Judge
 from serving.promotion.measurement import Answers, Arm, Counts, Window
-from serving.promotion.plan import Plan, acted, decide, observed
+from serving.promotion.plan import acted, decide, observed
+from serving.promotion.steps import Plan
 
 REGRESSIONS = (0.01, 0.02, 0.05, 0.2)
 """Shares of errors whose detection is forecast."""

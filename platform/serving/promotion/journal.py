@@ -38,8 +38,9 @@ class Store(Protocol):
     @property
     def where(self) -> str: ...
 
-    def lines(self) -> Iterator[bytes]:
-        """In order, cut after LONGEST_LINE. Only the last may lack its newline."""
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        """In order, the first `after` left out, cut after LONGEST_LINE. Only the last may lack its
+        newline."""
         ...
 
     def ends(self) -> tuple[bytes, bytes]:
@@ -103,7 +104,7 @@ def _proven(store: Store) -> Iterator[tuple[Record, int]]:
     previous, number = GENESIS, 0
     for line in store.lines():
         number += 1
-        if number > 1 and _torn(line):
+        if number > 1 and torn(line):
             raise TornLine(store.where, number)
         record = record_of(line, store.where, number, previous)
         if (number == 1) != isinstance(record.body, Started):
@@ -116,7 +117,7 @@ def _proven(store: Store) -> Iterator[tuple[Record, int]]:
         raise InputError(f"{store.where}: is empty; expected the record of a promotion")
 
 
-def _torn(line: bytes) -> bool:
+def torn(line: bytes) -> bool:
     """What a killed writer leaves is a beginning; one with an end was damaged later."""
     return not (line.endswith(b"\n") or len(line) == LONGEST_LINE or _COMPLETE.search(line))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from serving.errors import InputError
 from serving.promotion.journal import JournalUnwritable, Overtaken
@@ -21,8 +22,8 @@ class BucketStore:
     def where(self) -> str:
         return str(self.objects)
 
-    def lines(self) -> Iterator[bytes]:
-        return (self._line(name) for name in self.objects.names())
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        return (self._line(name) for name in islice(self.objects.names(), after, None))
 
     def ends(self) -> tuple[bytes, bytes]:
         names = list(self.objects.names())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,10 +22,9 @@ class FileStore:
         self._path = path
         self._end = 0
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, after: int = 0) -> Iterator[bytes]:
         with _opened(self._path) as stream:
-            while line := stream.readline(LONGEST_LINE):
-                yield line
+            yield from islice(iter(partial(stream.readline, LONGEST_LINE), b""), after, None)
 
     def ends(self) -> tuple[bytes, bytes]:
         with _opened(self._path) as stream:

@@ -18,10 +18,21 @@ from serving.promotion.lease_store import LeaseStore
 from serving.promotion.process import Process, this_process
 
 TERM_SECONDS: Final = 60.0
-"""How long a lease holds after it was last renewed, by its holder's clock."""
 SKEW_SECONDS: Final = 30.0
-"""The clocks of two holders may differ by so much. Where they differ by more, a live holder may be
-overtaken; its next check says so, and it does nothing any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The same for all who want the same lease."""
+
+    term: float = TERM_SECONDS
+    """How long a lease holds after it was last renewed, by its holder's clock, in seconds."""
+    skew: float = SKEW_SECONDS
+    """The clocks of two holders may differ by so much. Where they differ by more, a live holder may
+    be overtaken; its next check says so, and it does nothing any more."""
+
+
+USUAL: Final = Span()
 
 
 class Busy(ServingError):
@@ -51,11 +62,14 @@ Clock = Callable[[], float]
 class Lease:
     """Held by one process. `check` before and after each effect."""
 
-    def __init__(self, store: LeaseStore, terms: Terms, token: str, clock: Clock) -> None:
+    def __init__(
+        self, store: LeaseStore, terms: Terms, token: str, clock: Clock, span: Span = USUAL
+    ) -> None:
         self._store = store
         self._terms = terms
         self._token = token
         self._clock = clock
+        self._span = span
         self._lock = threading.Lock()
 
     @property
@@ -64,7 +78,7 @@ class Lease:
 
     def check(self) -> None:
         """Renews. Raises Overtaken where somebody else has taken the lease meanwhile."""
-        self._write(replace(self._terms, expires=self._clock() + TERM_SECONDS))
+        self._write(replace(self._terms, expires=self._clock() + self._span.term))
 
     def release(self) -> None:
         self._write(replace(self._terms, released=True))
@@ -90,35 +104,44 @@ class Lease:
         return self._store.renew(content, token) if mine else None
 
 
-def take(store: LeaseStore, who: str, what: str, clock: Clock = time.time) -> Lease:
+def take(
+    store: LeaseStore, who: str, what: str, clock: Clock = time.time, span: Span = USUAL
+) -> Lease:
     """Raises Busy, naming the holder, unless the lease is free, over, or its holder dead."""
     with _explained(store):
         for _ in range(2):
             found = store.read()
             before = _read(store, found[0]) if found else None
             now = clock()
-            if before is not None and not _free(before, now):
-                raise _busy(store, before, now)
+            if before is not None and not _free(before, now, span):
+                raise _busy(store, before, now, span)
             terms = Terms(
                 fence=before.fence + 1 if before else 1,
                 who=who,
                 what=what,
                 process=this_process(),
                 since=now,
-                expires=now + TERM_SECONDS,
+                expires=now + span.term,
             )
             token = store.take(terms.fence, _TERMS.dump_json(terms), found[1] if found else None)
             if token is not None:
-                return Lease(store, terms, token, clock)
+                return Lease(store, terms, token, clock, span)
     raise Busy(f"{store.where}: two others took the lease meanwhile; try again")
 
 
+def is_held(store: LeaseStore, clock: Clock = time.time) -> bool:
+    """By somebody who lives, as far as that can be known."""
+    with _explained(store):
+        found = store.read()
+        return found is not None and not _free(_read(store, found[0]), clock(), USUAL)
+
+
 @contextmanager
-def held(store: LeaseStore, who: str, what: str) -> Iterator[Lease]:
+def held(store: LeaseStore, who: str, what: str, span: Span = USUAL) -> Iterator[Lease]:
     """Renewed in the background: an effect may take longer than a term."""
-    lease = take(store, who, what)
+    lease = take(store, who, what, span=span)
     over = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(lease, over), daemon=True)
+    renewing = threading.Thread(target=_renew, args=(lease, over, span.term / 4), daemon=True)
     renewing.start()
     try:
         yield lease
@@ -129,8 +152,8 @@ def held(store: LeaseStore, who: str, what: str) -> Iterator[Lease]:
             lease.release()
 
 
-def _renew(lease: Lease, over: threading.Event) -> None:
-    while not over.wait(TERM_SECONDS / 4):
+def _renew(lease: Lease, over: threading.Event, seconds: float) -> None:
+    while not over.wait(seconds):
         try:
             lease.check()
         except Overtaken:
@@ -139,13 +162,13 @@ def _renew(lease: Lease, over: threading.Event) -> None:
             continue  # the store may be back in time; each check before an effect says if not
 
 
-def _free(terms: Terms, now: float) -> bool:
-    return terms.released or now > terms.expires + SKEW_SECONDS or terms.process.is_dead()
+def _free(terms: Terms, now: float, span: Span) -> bool:
+    return terms.released or now > terms.expires + span.skew or terms.process.is_dead()
 
 
-def _busy(store: LeaseStore, terms: Terms, now: float) -> Busy:
+def _busy(store: LeaseStore, terms: Terms, now: float, span: Span) -> Busy:
     process = terms.process
-    until = datetime.fromtimestamp(terms.expires + SKEW_SECONDS, UTC)
+    until = datetime.fromtimestamp(terms.expires + span.skew, UTC)
     return Busy(
         f"{store.where}: {terms.what} is being done by {terms.who} (process {process.pid} on "
         f"{process.host}) for {max(now - terms.since, 0):.0f} s, lease {terms.fence}; wait for it, "

@@ -75,6 +75,14 @@ class PrometheusMetrics:
                     f"\n  the query: {answer.query}\n  nothing was changed; repeat when it does"
                 )
 
+    def queries(self, subject: Subject) -> Mapping[str, str]:
+        """For the journal: what is asked, by arm and by what it measures."""
+        return {
+            f"{arm} {what}": query
+            for arm, side in self._sides(subject).items()
+            for what, query in side.queries.items()
+        }
+
     def observe(
         self,
         subject: Subject,
@@ -105,7 +113,8 @@ class PrometheusMetrics:
         canary = Side.of(contract, subject.canary, gateway, mirrored=subject.mirrored)
         if subject.stable is None:
             return {"canary": canary}
-        return {"canary": canary, "stable": Side.of(contract, subject.stable, gateway)}
+        compared = subject.stable_contract or contract
+        return {"canary": canary, "stable": Side.of(compared, subject.stable, gateway)}
 
     def _read(
         self,

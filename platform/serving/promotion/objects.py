@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from serving.errors import InputError, ServingError
 
 if TYPE_CHECKING:
@@ -39,6 +36,8 @@ class Objects:
         bucket, _, prefix = where.removeprefix(SCHEME).partition("/")
         if not bucket:
             raise InputError(f"{where}: expected s3://bucket/prefix")
+        import boto3  # large; only its users wait for it
+
         with explained(where):
             client = boto3.client("s3")
         prefix = prefix.strip("/")
@@ -74,7 +73,7 @@ class Objects:
         with explained(f"{self}/{name}"):
             try:
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
-            except ClientError as error:
+            except self.client.exceptions.ClientError as error:
                 if error.response["Error"]["Code"] in _ABSENT:
                     return None
                 raise
@@ -98,15 +97,26 @@ class Objects:
                     Bucket=self.bucket, Key=self.prefix + name, Body=content, **options
                 )
                 return answer["ETag"]
-            except ClientError as error:
+            except self.client.exceptions.ClientError as error:
                 if error.response["Error"]["Code"] not in _TAKEN:
                     raise
         found = self.get(name)
         return found[1] if found is not None and found[0] == content else None
 
+    def write(self, name: str, content: bytes) -> None:
+        """Whatever is there."""
+        with explained(f"{self}/{name}"):
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=content)
+
+    def remove(self, name: str) -> None:
+        with explained(f"{self}/{name}"):
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
+
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -39,6 +39,8 @@ class Progress:
         self.failures = 0
         """Of this phase, one after the other."""
         self.problem = ""
+        self.doubtful: Intent | None = None
+        """It failed, and may have come into force since: its engine may have outlived it."""
         self.unfit = ""
         """Why the version never came to take traffic."""
         self.failed_rollback = ""
@@ -53,12 +55,13 @@ class Progress:
         """`course` as it stood before the record."""
         match body:
             case Intent(action=action):
+                self.doubtful = body
                 self.failures = self.failures if self.phase == action else 0
                 self.phase = Phase(action)
             case Effect(confirmed=True):
                 self._succeeded()
-            case Effect(detail=detail):
-                self._failed(course, detail)
+            case Effect(detail=detail, unfit=unfit):
+                self._failed(course, detail, unfit)
             case Decided():
                 self.fresh = True
             case Resumed():
@@ -66,7 +69,7 @@ class Progress:
 
     def next(self, course: Course) -> Phase | None:
         """None: observe."""
-        if self.unfit:
+        if self.leaving(course) and course.state.weight == 0:
             return Phase.REMOVE
         for phase in PREPARING:
             if phase not in self.done:
@@ -74,8 +77,6 @@ class Progress:
         if course.decided is None:
             return None
         decision = course.decided.decision
-        if self.leaving(course) and course.state.weight == 0:
-            return Phase.REMOVE
         advancing = decision.verdict is Verdict.ADVANCE
         if decision.weight == course.state.weight or (advancing and not self.fresh):
             return None
@@ -93,14 +94,14 @@ class Progress:
         return bool(self.failed_rollback) and not decided
 
     def _succeeded(self) -> None:
-        self.failures, self.problem = 0, ""
+        self.failures, self.problem, self.doubtful = 0, "", None
         if self.phase is not None:
             self.done.add(self.phase)
             self.failed_rollback = "" if self.phase.moves else self.failed_rollback
 
-    def _failed(self, course: Course, detail: str) -> None:
+    def _failed(self, course: Course, detail: str, unfit: bool) -> None:
         self.failures, self.problem = self.failures + 1, detail
-        if self.phase in _TESTING:
+        if self.phase in _TESTING or unfit:
             self.unfit = f"{self.phase}: {detail}"
         elif self.phase is not None and self.phase.moves and self.leaving(course):
             self.failed_rollback = detail

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from math import ceil, exp, inf, log
-from typing import Self
 
-from serving.contract.model import Rollout
 from serving.promotion.decision import Decision, Facts, State, Verdict
 from serving.promotion.gate import Finding
 from serving.promotion.judge import Judgement
 from serving.promotion.measurement import Window
+from serving.promotion.steps import Plan
 
 STALE_SECONDS = 600.0
 """Without usable metrics for so long, the weight goes to the first step and a person is asked."""
 ASK_SECONDS = 3600.0
 """Held at one step for so long, likewise."""
-LAST_WATCH = 2
-"""Times as long as the other steps: what is missed there reaches everybody."""
 DOUBT = -log(0.2)
 """Log evidence of harm from which the weight does not rise, though it accuses nobody yet."""
 UNSETTLED = log(20)
@@ -29,41 +25,8 @@ SUSPECT = log(1000)
 COMPARABLE_WEIGHT = 50
 """Above it stable gets too little traffic to compare a suspect canary with quickly."""
 USABLE_CAPACITY = 0.85
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    steps: tuple[int, ...]
-    dwell_seconds: tuple[float, ...]
-    """Watched at least so long at each step, however clear the evidence."""
-    false_rollback: float
-    false_advance: float
-    armed: bool
-    """Statistical gates may roll back by themselves: calibrated, or waived by somebody named."""
-    first_release: bool = False
-    """There is no stable version: all or nothing, after a load test against the SLO."""
-    shadow: bool = False
-    """Mirrored requests must show the canary safe before users reach it."""
-
-    def __post_init__(self) -> None:
-        rising = all(a < b for a, b in pairwise((0, *self.steps)))
-        if not self.steps or not rising or self.steps[-1] >= 100:
-            raise ValueError(f"steps must rise and stay within 1 and 99, got {self.steps}")
-        if len(self.dwell_seconds) != len(self.steps):
-            raise ValueError(f"{len(self.steps)} steps need as many dwell times")
-
-    @classmethod
-    def of(cls, rollout: Rollout, *, armed: bool, first_release: bool = False) -> Self:
-        step = float(rollout.min_step_seconds)
-        return cls(
-            steps=rollout.steps,
-            dwell_seconds=(*(step,) * (len(rollout.steps) - 1), step * LAST_WATCH),
-            false_rollback=rollout.false_rollback,
-            false_advance=rollout.false_advance,
-            armed=armed,
-            first_release=first_release,
-            shadow=rollout.shadow_percent > 0,
-        )
+LITTLE_WEIGHT = 10
+"""Up to it stable takes all back at once, however busy it is."""
 
 
 def decide(plan: Plan, state: State, judgement: Judgement, facts: Facts | None = None) -> Decision:
@@ -72,9 +35,10 @@ def decide(plan: Plan, state: State, judgement: Judgement, facts: Facts | None =
         _commanded(state, facts)
         or _promoted(state, judgement)
         or _harmful(plan, state, judgement, facts)
+        or _changed(state, facts)
         or _undecidable(plan, state, judgement)
-        or _warned(plan, state, judgement)
-        or _earned(plan, state, judgement)
+        or _warned(plan, state, judgement, facts)
+        or _earned(plan, state, judgement, facts)
     )
 
 
@@ -125,10 +89,10 @@ def _promoted(state: State, judgement: Judgement) -> Decision | None:
 def _harmful(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> Decision | None:
     proven = judgement.harm >= -log(plan.false_rollback)
     guards = [finding for finding in judgement.findings if finding.guard]
-    if facts.override is not None:
+    if facts.override is not None and not facts.changed:
         said = _worst(judgement).gate if proven else guards[0].gate if guards else "none"
         reason = f"overridden by {facts.override.who}: {facts.override.reason} (against: {said})"
-        return Decision(verdict=Verdict.ADVANCE, weight=_next(plan, state), reason=reason)
+        return Decision(verdict=Verdict.ADVANCE, weight=plan.after(state.weight), reason=reason)
     if guards:
         return _rollback(state, facts, guards[0].guard, guards[0].gate)
     for finding in judgement.findings:
@@ -149,6 +113,19 @@ def _harmful(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> De
     )
 
 
+def _changed(state: State, facts: Facts) -> Decision | None:
+    """Nobody has seen what the next update would bring into force besides the weight."""
+    if not facts.changed:
+        return None
+    return Decision(
+        verdict=Verdict.ASK,
+        weight=state.weight,
+        reason=f"{facts.changed}; go on with it (`serving promote approve` with --config), or "
+        "abort",
+        alert=True,
+    )
+
+
 def _undecidable(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
     """Without data nothing is promoted and nobody is accused, however long it lasts."""
     if not judgement.unmet:
@@ -164,7 +141,7 @@ def _undecidable(plan: Plan, state: State, judgement: Judgement) -> Decision | N
     )
 
 
-def _warned(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
+def _warned(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> Decision | None:
     """Nothing is proven, but the weight must not rise; or it must fall."""
     if not judgement.stable_well:
         both = ", and so is the canary: not the canary's fault" if judgement.canary_sick else ""
@@ -179,13 +156,15 @@ def _warned(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
         if suspect and state.weight > COMPARABLE_WEIGHT:
             return Decision(
                 verdict=Verdict.HOLD,
-                weight=_previous(plan, state),
+                weight=plan.before(state.weight),
                 reason="over its limit, but too little traffic on stable to compare with: one "
                 "step back",
                 gate=finding.gate,
             )
+    approved = {approval.gate for approval in facts.approvals}
+    asking = [f for f in judgement.findings if f.ask and f.gate not in approved]
     for verdict, said in (
-        (Verdict.ASK, [(f.gate, f.ask) for f in judgement.findings if f.ask]),
+        (Verdict.ASK, [(f.gate, f.ask) for f in asking]),
         (Verdict.HOLD, [(f.gate, f.block) for f in judgement.findings if f.block]),
     ):
         if said:
@@ -197,12 +176,13 @@ def _warned(plan: Plan, state: State, judgement: Judgement) -> Decision | None:
     return None
 
 
-def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
+def _earned(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> Decision:
     """Success is never a default: every gate that can testify must have done so."""
     goal = -log(plan.false_advance)
     lacking = [f for f in judgement.findings if f.safe is not None and f.safe < goal]
     testified = any(f.safe is not None for f in judgement.findings)
-    dwell = _dwell(plan, state)
+    dwell = plan.dwell(state.weight)
+    approval = next((each for each in facts.approvals if not each.gate), None)
     if not state.weight and not plan.shadow and not plan.first_release:
         lacking, testified = [], True
     unsettled = [
@@ -212,15 +192,14 @@ def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
         reason = f"{unsettled[0]} may be over its limit: not proven, not dismissed"
     elif judgement.harm >= DOUBT:
         reason = f"evidence of harm {_times(judgement.harm)} to 1: not proven, not dismissed"
+    elif approval is not None:
+        return _advance(plan, state, f"approved by {approval.who}: {approval.reason}")
     elif lacking or not testified:
         reason = _lacking(lacking)
     elif state.watched_seconds < dwell:
         reason = f"watched for {state.watched_seconds:.0f} of {dwell:.0f} s"
     else:
-        to = _next(plan, state)
-        return Decision(
-            verdict=Verdict.ADVANCE, weight=to, reason=f"safe at {state.weight} %, on to {to} %"
-        )
+        return _advance(plan, state, f"safe at {state.weight} %")
     if state.held_seconds < ASK_SECONDS:
         return Decision(verdict=Verdict.HOLD, weight=state.weight, reason=reason)
     return Decision(
@@ -229,6 +208,11 @@ def _earned(plan: Plan, state: State, judgement: Judgement) -> Decision:
         reason=f"undecided for {state.held_seconds:.0f} s: {reason}",
         alert=True,
     )
+
+
+def _advance(plan: Plan, state: State, reason: str) -> Decision:
+    to = plan.after(state.weight)
+    return Decision(verdict=Verdict.ADVANCE, weight=to, reason=f"{reason}, on to {to} %")
 
 
 def _lacking(findings: Sequence[Finding]) -> str:
@@ -269,16 +253,20 @@ def acted(state: State, decision: Decision) -> State:
 
 
 def _rollback(state: State, facts: Facts, reason: str, gate: str = "") -> Decision:
-    """At once where stable can take it all, otherwise as far as it can; never upwards."""
+    """At once where stable can take it all, or hardly notices; otherwise as far as it can."""
     usable = min(facts.stable_capacity * USABLE_CAPACITY, 1.0)
-    left = ceil(100 * (1 - usable) - 1e-9)
+    left = ceil(100 * (1 - usable) - 1e-9) if state.weight > LITTLE_WEIGHT else 0
+    weight = min(state.weight, left)  # never upwards
+    if weight:
+        reason = f"{reason}; stable can take {usable:.0%} of the requests, so {weight} % stay"
+    direct = bool(facts.stack_locked_by or facts.changed)
     return Decision(
         verdict=Verdict.ROLLBACK,
-        weight=min(state.weight, left),
+        weight=weight,
         reason=reason,
         gate=gate,
-        break_glass=bool(facts.stack_locked_by),
-        alert=bool(facts.stack_locked_by),
+        break_glass=direct,
+        alert=direct or bool(weight),
     )
 
 
@@ -288,26 +276,11 @@ def _stepping_back(plan: Plan, state: State, facts: Facts, finding: Finding) -> 
         return _rollback(state, facts, finding.step_back, finding.gate)
     return Decision(
         verdict=Verdict.HOLD,
-        weight=_previous(plan, state),
+        weight=plan.before(state.weight),
         reason=f"{finding.step_back}: one step back",
         gate=finding.gate,
         alert=True,
     )
-
-
-def _dwell(plan: Plan, state: State) -> float:
-    taken = sum(step <= state.weight for step in plan.steps)
-    return plan.dwell_seconds[taken - 1] if taken else 0.0
-
-
-def _next(plan: Plan, state: State) -> int:
-    if plan.first_release:
-        return 100
-    return next((step for step in plan.steps if step > state.weight), 100)
-
-
-def _previous(plan: Plan, state: State) -> int:
-    return max((step for step in plan.steps if step < state.weight), default=0)
 
 
 def _worst(judgement: Judgement) -> Finding:

@@ -16,7 +16,8 @@ from serving.promotion.decision import Decision, Facts, State
 from serving.promotion.gate import Rules
 from serving.promotion.judge import Judgement
 from serving.promotion.measurement import Window
-from serving.promotion.plan import Plan
+from serving.promotion.steps import Plan
+from serving.promotion.tally import Tally
 
 FORMAT: Final = 1
 GENESIS: Final = "0" * 64
@@ -72,6 +73,8 @@ class Waived:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     window: Window
+    tally: Tally | None = None
+    """What observing remembers from it; None where nothing has to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Effect:
 
     confirmed: bool
     detail: str = ""
+    unfit: bool = False
+    """It failed by the version's own fault: to try again would end the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,12 +53,12 @@ def _summary(line: Timeline) -> str:
     )
 
 
-def _facts(facts: dict[str, str]) -> str:
+def _facts(facts: dict[str, str], kind: str = "facts") -> str:
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value in facts.items()
     )
-    return f"<dl>{items}</dl>"
+    return f'<dl class="{kind}">{items}</dl>'
 
 
 def _charts(line: Timeline) -> str:
@@ -74,7 +74,9 @@ def _charts(line: Timeline) -> str:
         _harm(line),
         _safety(line),
     )
-    begin, end = _clock(times[0]), _clock(times[-1])
+    begin, end = _span(
+        datetime.fromtimestamp(times[0], UTC), datetime.fromtimestamp(times[-1], UTC)
+    )
     return "".join(drawn(chart, times, begin, end) for chart in charts)
 
 
@@ -129,7 +131,7 @@ def _harm(line: Timeline) -> Chart:
             _level(line, f"no advance from {odds(DOUBT)}", "doubt", DOUBT),
         ],
         ticks=_odds_ticks(max(highest, threshold)),
-        says=f"At most {odds(highest)}.",
+        says=f"At most {_said(highest)}.",
     )
 
 
@@ -143,7 +145,7 @@ def _safety(line: Timeline) -> Chart:
             _level(line, f"advances at {odds(goal)}", "limit", goal),
         ],
         ticks=_odds_ticks(goal),
-        says=f"Afresh at each weight; at last {odds(known[-1])}." if known else "None.",
+        says=f"Afresh at each weight; at last {_said(known[-1])}." if known else "None.",
     )
 
 
@@ -153,6 +155,10 @@ def _line(name: str, values: Sequence[float | None]) -> Series:
 
 def _level(line: Timeline, name: str, style: Literal["limit", "doubt"], value: float) -> Series:
     return Series(name=name, style=style, points=[value] * (len(line.slices) + 1))
+
+
+def _said(evidence: float) -> str:
+    return odds(evidence) if evidence > 0 else "none"
 
 
 def _odds_ticks(highest: float) -> list[tuple[float, str]]:
@@ -179,9 +185,8 @@ def _decisions(line: Timeline) -> str:
 
 
 def _decision(change: Change) -> str:
-    when = _moment(change.last)
-    if change.count > 1:
-        when = f"{change.count} times, {_moment(change.first)} to {when}"
+    first, last = _span(datetime.fromisoformat(change.first), datetime.fromisoformat(change.last))
+    when = f"{change.count} times, {first} to {last}" if change.count > 1 else last
     weight = "" if change.weight is None else f" {change.weight} %"
     gate = f" ({change.gate})" if change.gate else ""
     return (
@@ -205,8 +210,10 @@ def _rules(line: Timeline) -> str:
         "configuration": started.config,
         "engine": started.engine,
     }
-    asked = {f"query: {name}": query for name, query in sorted(started.queries.items())}
-    return _facts(facts | asked)
+    if not started.queries:
+        return _facts(facts)
+    asked = _facts(dict(sorted(started.queries.items())), "queries")
+    return f"{_facts(facts)}<details><summary>Queries</summary>{asked}</details>"
 
 
 def _word(text: str) -> str:
@@ -221,5 +228,8 @@ def _moment(at: str) -> str:
     return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _clock(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _span(first: datetime, last: datetime) -> tuple[str, str]:
+    """The times of one day do without it."""
+    moments = first.astimezone(UTC), last.astimezone(UTC)
+    pattern = "%H:%M:%S" if moments[0].date() == moments[1].date() else "%Y-%m-%d %H:%M:%S"
+    return moments[0].strftime(pattern), moments[1].strftime(pattern)

@@ -17,6 +17,13 @@ class Route(Protocol):
         """Past the stack: for a rollback that cannot wait for it."""
         ...
 
+    def drain(self, model: str, version: int, seconds: float) -> None:
+        """Waits until no request goes to the version and none is in flight.
+
+        By the proxy's own counters. Raises ServingError after `seconds`.
+        """
+        ...
+
 
 def shares_of(release: Release) -> Mapping[int, int]:
     shares = {release.stable: 100 - release.weight, release.canary: release.weight}

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias
 
+import pulumi
 from pulumi import automation as auto
 from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
 
 from serving.errors import InputError, ServingError
 from serving.promotion.engine_lock import folder_of, locks_in
+from serving.promotion.journal import Overtaken
 from serving.promotion.unfinished import Find, settle
 from serving.settings import Release
 
 Changes: TypeAlias = Mapping[str, Release | None]
 """By model; None takes the model out of the table."""
 KEY: Final = "serving:releases"
+_STACK: Final = "pulumi:pulumi:Stack"
 POLL_SECONDS: Final = 1.0
+_QUALIFIED: Final = re.compile(r"^[\w.]+: ")
+"""The name of an exception, before its message."""
 ATTEMPTS: Final = 5
 """To merge, where other promotions change the same stack meanwhile."""
+
+
+Still: TypeAlias = Callable[[], None]
+"""Raises Overtaken where somebody else has gone on in the meantime."""
+
+
+def always() -> None: ...
 
 
 class Locked(ServingError):
@@ -40,8 +53,9 @@ class Stack(Protocol):
         """Who holds it and for how long; empty where nobody does, or that cannot be known."""
         ...
 
-    def apply(self, changes: Changes, patience: float) -> None:
-        """Merged into what is deployed. Raises Locked after `patience` seconds, UpdateFailed."""
+    def apply(self, changes: Changes, patience: float, still: Still = always) -> None:
+        """Merged into what is deployed. Raises Locked after `patience` seconds, UpdateFailed, and
+        what `still` raises, which is asked once more while nobody else can change the stack."""
         ...
 
 
@@ -53,12 +67,14 @@ class PulumiStack:
         *,
         policy_packs: Sequence[str] = (),
         tell: Callable[[str], None] = lambda _: None,
+        on_event: Callable[[auto.EngineEvent], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._stack = stack
+        self._stack = _Terse.of(stack)
         self._find = find
         self._policy_packs = list(policy_packs)
         self._tell = tell
+        self._on_event = on_event or (lambda _: None)
         self._sleep = sleep
         workspace = stack.workspace
         backend = workspace.who_am_i().url or ""
@@ -67,7 +83,7 @@ class PulumiStack:
     @classmethod
     def select(
         cls, name: str, checkout: Path, program: Callable[[], None], find: Find, **options: Any
-    ) -> PulumiStack:
+    ) -> Self:
         """Never creates one: without its state every object would be made a second time."""
         workspace = auto.LocalWorkspace(work_dir=str(checkout), program=program)
         try:
@@ -80,38 +96,86 @@ class PulumiStack:
             ) from None
 
     def deployed(self) -> Mapping[str, Release]:
+        return deployed_in(self._state()) or {}
+
+    def _state(self) -> auto.Deployment:
         with self._explained():
-            output = self._stack.outputs().get("releases")
-        table = output.value if output else {}
-        return {
-            model: Release.model_validate(entry, strict=False) for model, entry in table.items()
-        }
+            return self._stack.export_stack()
 
     def locked_by(self) -> str:
         locks = locks_in(self._locks) if self._locks else []
         return ", ".join(str(lock) for lock in locks if not lock.abandoned)
 
-    def apply(self, changes: Changes, patience: float) -> None:
+    def apply(self, changes: Changes, patience: float, still: Still = always) -> None:
         until = time.monotonic() + patience
         overtaken = 0
         while overtaken < ATTEMPTS:
             self._free(until)
-            before = self.deployed()
+            state, wrong = self._state(), list[str]()
+            deployed, configured = deployed_in(state), self._configured()
+            before, table = deployed or {}, merged(waiting(configured, deployed), changes)
+            still()
             try:
-                self._update(merged(before, changes))
+                if table != configured:
+                    self._configure(table)
+                settle(self._stack, state, self._find)
+                self._up(wrong, still)
                 return
+            except Overtaken:
+                self._unconfigure(changes)
+                raise
             except ConcurrentUpdateError as error:
                 self._wait(until, self.locked_by() or _told(error))
             except auto.CommandError as error:
                 if {**self.deployed(), **changes} == {**before, **changes}:
-                    raise UpdateFailed(f"stack {self._stack.name}: {_told(error)}") from error
+                    said = "; ".join(dict.fromkeys(wrong)) or _told(error)
+                    raise UpdateFailed(f"stack {self._stack.name}: {said}") from error
                 overtaken += 1
         raise Locked(f"stack {self._stack.name}: others changed it {ATTEMPTS} times meanwhile")
 
-    def _update(self, table: Mapping[str, Release]) -> None:
-        self._configure(table)
-        settle(self._stack, self._find)
-        self._stack.up(policy_packs=self._policy_packs)
+    def _up(self, wrong: list[str], still: Still) -> None:
+        """What the engine says is wrong is added to `wrong`."""
+        overtaken: list[Overtaken] = []
+        program = self._stack.workspace.program
+        if program is None:
+            raise TypeError("a promotion hands its program to the engine itself")
+
+        def checked() -> None:
+            try:
+                still()
+            except Overtaken as error:
+                overtaken.append(error)
+                raise pulumi.RunError(str(error)) from error
+            program()
+
+        def heard(event: auto.EngineEvent) -> None:
+            said = event.diagnostic_event
+            if said is not None and said.severity == "error":
+                wrong.append(without_traceback(said.message))
+            self._on_event(event)
+
+        try:
+            self._stack.up(policy_packs=self._policy_packs, on_event=heard, program=checked)
+        except auto.CommandError as error:
+            if overtaken:
+                raise overtaken[0] from error
+            raise
+
+    def destroy(self, patience: float) -> None:
+        """Raises Locked after `patience` seconds, UpdateFailed."""
+        self._free(time.monotonic() + patience)
+        with self._explained():
+            settle(self._stack, self._state(), self._find)
+            self._stack.destroy(on_event=self._on_event)
+
+    def _unconfigure(self, changes: Changes) -> None:
+        """Nobody else's update is to bring into force what was too late for ours."""
+        deployed, configured = self.deployed(), dict(self._configured())
+        for model in changes:
+            configured.pop(model, None)
+            if model in deployed:
+                configured[model] = deployed[model]
+        self._configure(configured)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -119,6 +183,11 @@ class PulumiStack:
             yield
         except auto.CommandError as error:
             raise UpdateFailed(f"stack {self._stack.name}: {_told(error)}") from error
+
+    def _configured(self) -> Mapping[str, Release]:
+        with self._explained():
+            value = self._stack.get_all_config().get(KEY)
+        return _table(json.loads(value.value)) if value and value.value else {}
 
     def _configure(self, table: Mapping[str, Release]) -> None:
         document = {name: entry.model_dump(exclude_none=True) for name, entry in table.items()}
@@ -142,6 +211,47 @@ class PulumiStack:
         self._sleep(POLL_SECONDS)
 
 
+class _Terse(auto.Stack):
+    """Its updates tell nothing afterwards: outputs and history would start the engine twice more,
+    and nobody reads them."""
+
+    @classmethod
+    def of(cls, stack: auto.Stack) -> Self:
+        terse = cls.__new__(cls)
+        vars(terse).update(vars(stack))
+        return terse
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool | None = None) -> Any:
+        return ()
+
+
+def deployed_in(state: auto.Deployment) -> Mapping[str, Release] | None:
+    """None before the first update, and after the stack was destroyed."""
+    resources = (state.deployment or {}).get("resources") or []
+    outputs: Mapping[str, Any] = next(
+        (r["outputs"] for r in resources if r["type"] == _STACK and "outputs" in r), {}
+    )
+    return _table(outputs["releases"]) if "releases" in outputs else None
+
+
+def waiting(
+    configured: Mapping[str, Release], deployed: Mapping[str, Release] | None
+) -> Mapping[str, Release]:
+    """What is deployed, under what people have configured since: a checkout that is older than
+    that brings nothing back, and nobody's edit is lost."""
+    if deployed is None:
+        return configured
+    edits = {
+        model: entry
+        for model, entry in configured.items()
+        if (entry.revision >= deployed[model].revision if model in deployed else not entry.revision)
+    }
+    return {**deployed, **edits}
+
+
 def merged(deployed: Mapping[str, Release], changes: Changes) -> Mapping[str, Release]:
     """Only what changes gets a new revision, so that repeating a change changes nothing."""
     table = dict(deployed)
@@ -156,8 +266,23 @@ def merged(deployed: Mapping[str, Release], changes: Changes) -> Mapping[str, Re
     return table
 
 
+def without_traceback(message: str) -> str:
+    """The message of a resource of this machine, without the code in which it was raised."""
+    lines = message.strip().splitlines()
+    if not lines or not lines[0].startswith("Traceback "):
+        return message.strip()
+    last = max(index for index, line in enumerate(lines) if line.startswith("Traceback "))
+    raised = next((n for n in range(last + 1, len(lines)) if not lines[n].startswith(" ")), last)
+    return "\n".join([_QUALIFIED.sub("", lines[raised]), *lines[raised + 1 :]])
+
+
+def _table(entries: Mapping[str, Any]) -> Mapping[str, Release]:
+    return {model: Release.model_validate(entry, strict=False) for model, entry in entries.items()}
+
+
 def _told(error: auto.CommandError) -> str:
     """What the engine says is wrong, without the resources that are well."""
     lines = [line.strip() for line in str(error).splitlines()]
     wrong = [line.partition("error: ")[2] for line in lines if "error: " in line]
-    return "; ".join(dict.fromkeys(filter(None, wrong))) or " ".join(lines)[-500:]
+    silent = [line for line in lines if line.startswith(("code:", "stderr:"))]
+    return "; ".join(dict.fromkeys(filter(None, wrong))) or f"the engine ended: {', '.join(silent)}"

@@ -15,9 +15,12 @@ class Subject:
     """Who is compared."""
 
     contract: ModelContract
+    """Of the canary, as it was published."""
     canary: int
     stable: int | None
     """None on a first release."""
+    stable_contract: ModelContract | None = None
+    """None where it promises what the canary does."""
     mirrored: bool = False
     """The canary gets nothing but mirrored requests."""
 

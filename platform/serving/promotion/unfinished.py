@@ -13,16 +13,16 @@ Find: TypeAlias = Callable[[Mapping[str, Any]], str | None]
 """The id of the object that a resource of the state describes, by its name; None if it is not."""
 
 
-def settle(stack: auto.Stack, find: Find) -> list[str]:
+def settle(stack: auto.Stack, exported: auto.Deployment, find: Find) -> list[str]:
     """What is there is taken into the state, so that the next update neither repeats nor loses it.
 
-    Only while nobody holds the stack. Returns the URNs.
+    `exported` is the state as it was just now. Only while nobody holds the stack. Returns the URNs.
     """
-    exported = stack.export_stack()
+    if not (exported.deployment or {}).get("pending_operations"):
+        return []
+    exported = stack.export_stack()  # others may have settled it, and updated, since
     deployment = dict(exported.deployment or {})
     pending = deployment.get("pending_operations") or []
-    if not pending:
-        return []
     resources = list(deployment["resources"])
     known = {resource["urn"] for resource in resources}
     for operation in pending:

@@ -54,8 +54,8 @@ class Kept:
     def __init__(self) -> None:
         self.kept: list[bytes] = []
 
-    def lines(self) -> Iterator[bytes]:
-        return iter(self.kept)
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        return iter(self.kept[after:])
 
     def ends(self) -> tuple[bytes, bytes]:
         return self.kept[0], self.kept[-1]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from serving.promotion.decision import Facts
 from serving.promotion.engine import EXIT_CODES
+from serving.promotion.events import Event
 from serving.promotion.journal import Overtaken, records
-from serving.promotion.record import Decided, Effect, Intent, Observed
+from serving.promotion.measurement import Arm, Counts, Window
+from serving.promotion.record import Decided, Effect, Ended, Intent, Observed, Undelivered
 from serving.promotion.replay import replay
 from serving.settings import Release
 from tests.unit.serving.promotion.recorded import Traffic, simulated, started
@@ -48,6 +52,24 @@ def test_an_unfit_version_never_takes_traffic(test: str) -> None:
     assert (ended.outcome, world.weights) == ("rolled back", [])
     assert "wrong answer to sample 3" in ended.reason
     assert table(world) == STABLE
+
+
+def test_a_version_whose_servers_never_come_up_is_removed_at_once() -> None:
+    world = World(HEALTHY)
+    said = "digits-2-1: ended before it was ready; its log ends:\nno such file: weights.npz"
+    world.failing = lambda changes: said if changes["digits"] != Release(stable=1) else ""
+    ended = world.run()
+    assert (ended.outcome, ended.reason) == ("rolled back", f"start the canary: {said}")
+    assert (table(world), world.weights) == (STABLE, [])
+    assert world.deeds == ["verify"]
+
+
+def test_servers_of_others_that_do_not_come_up_are_not_the_versions_fault() -> None:
+    world = World(HEALTHY)
+    world.failing = lambda changes: "words-digits-2-1, digits-21: ended before it was ready"
+    ended = world.run()
+    assert (ended.outcome, EXIT_CODES[ended.outcome]) == ("held", 11)
+    assert ended.reason.startswith("start the canary failed 3 times: words-digits-2-1")
 
 
 def test_every_effect_stands_between_its_intent_and_its_confirmation() -> None:
@@ -154,6 +176,22 @@ def test_a_rollback_that_the_route_does_not_confirm_is_done_directly() -> None:
     assert (world.deeds[-1], world.split) == ("direct", {1: 100})
 
 
+def test_an_update_that_outlives_its_promoter_is_completed_and_not_called_by_hand() -> None:
+    world = World(HEALTHY, stop_at=40)
+    world.run()
+    before = len(world.weights)
+    world.held, world.stop_at = "an engine that lives on", -1
+    assert EXIT_CODES[world.resume().outcome] == 11
+    *_, intent = [each.body for each in records(world) if isinstance(each.body, Intent)]
+    weight = intent.weight or 0
+    world.held = ""
+    world.apply({"digits": Release(stable=1, canary=2, weight=weight)}, 0)
+    assert world.resume().outcome == "promoted"
+    assert world.weights[before] == weight
+    decisions = [each.body.decision for each in records(world) if isinstance(each.body, Decided)]
+    assert not [each.reason for each in decisions if "by hand" in each.reason]
+
+
 def test_a_change_that_never_comes_into_force_is_given_up_where_it_stands() -> None:
     world = World(HEALTHY)
     world.failing = lambda changes: "quota exceeded" if world.weights[-1:] == [100] else ""
@@ -188,3 +226,93 @@ def test_a_question_ends_the_run_and_is_asked_again_only_after_a_new_look() -> N
     assert world.resume().outcome == "asks"
     assert world.windows > seen
     assert any(isinstance(each.body, Observed) for each in records(world))
+
+
+def test_at_100_percent_the_watch_goes_on_for_a_while() -> None:
+    world = World(HEALTHY, started(watch_seconds=45))
+    assert world.run().outcome == "promoted"
+    seen = [each.body.window for each in records(world) if isinstance(each.body, Observed)]
+    assert [window.weight for window in seen][-4:] == [95, 100, 100, 100]
+
+
+def test_a_question_at_100_percent_is_for_a_person() -> None:
+    world = World(HEALTHY, started(watch_seconds=45))
+    oom = Arm(counts=Counts(), out_of_memory=1)
+    world.traffic = [*(_with(each, oom) for each in HEALTHY)]
+    ended = world.run()
+    assert (EXIT_CODES[ended.outcome], ended.weight) == (11, 100)
+    assert ended.reason == "revert to the previous version? the canary ran out of memory"
+
+
+def _with(each: Callable[[int], Window], arm: Arm) -> Callable[[int], Window]:
+    """All requests reach it, and it falls over."""
+
+    def seen(weight: int) -> Window:
+        window = each(weight)
+        return replace(window, canary=arm) if weight == 100 else window
+
+    return seen
+
+
+def test_a_stop_at_100_percent_is_no_reason_to_resume() -> None:
+    world = World(HEALTHY, started(watch_seconds=1e6))
+    world.stop_at = 200
+    ended = world.run()
+    assert (ended.outcome, ended.reason) == (
+        "promoted",
+        "all requests reach it; the watch was cut short",
+    )
+
+
+def test_an_abort_waits_for_no_window() -> None:
+    world = World(HEALTHY, stop_at=40)
+    world.run()
+    world.asked, world.stop_at = Facts(abort="by kim"), -1
+    seen = world.windows
+    assert world.resume().outcome == "rolled back"
+    assert world.windows == seen
+    assert world.drained == [(2, 0)]
+    assert replay(records(world)).difference is None
+
+
+def test_an_abort_before_anything_was_deployed_starts_nothing() -> None:
+    world = World(HEALTHY, asked=Facts(abort="by kim"))
+    assert world.run().outcome == "rolled back"
+    assert (world.deeds, world.weights, table(world)) == ([], [], STABLE)
+
+
+def test_others_are_told_after_the_effect_and_what_was_not_delivered_is_recorded() -> None:
+    world = World(HARMFUL)
+    told: list[tuple[str, list[int]]] = []
+
+    def tell(event: Event) -> list[Undelivered]:
+        told.append((event.what, list(world.weights)))
+        return [Undelivered(to="https://hooks", problem="HTTP 500")]
+
+    world.tell = tell
+    world.run()
+    what = [each for each, _ in told]
+    assert (what[0], what[-1]) == ("started", "rolled back")
+    assert dict(told)["rollback"][-1] == 0, "the rollback is not delayed by who hears of it"
+    said = [each.body for each in records(world)]
+    assert sum(isinstance(body, Undelivered) for body in said) == len(told)
+    assert isinstance(said[-1], Ended)
+    assert replay(records(world)).difference is None
+
+
+def test_what_is_decided_again_and_again_is_told_once() -> None:
+    world = World(HEALTHY, stop_at=30)
+    told: list[Event] = []
+
+    def tell(event: Event) -> list[Undelivered]:
+        told.append(event)
+        return []
+
+    def moved(weight: int) -> Window:
+        world.split = {1: 60, 2: 40}
+        return HEALTHY[10](weight)
+
+    world.tell, world.traffic = tell, [*HEALTHY[:10], *[moved] * 30]
+    assert world.run().outcome == "interrupted"
+    held = [event for event in told if event.what == "hold"]
+    assert ["changed by hand" in event.reason for event in held] == [True]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.promotion.decision import Facts, Override, Verdict
+from serving.promotion.decision import Acceptance, Approval, Facts, Override, Verdict
 from serving.promotion.explain import explain
 from serving.promotion.history import rows
 from serving.promotion.journal import Store, readable, records
@@ -110,6 +110,19 @@ def test_an_override_is_told_with_its_name() -> None:
     override = Override(who="kim", reason="ticket 12")
     text = told(window(), window(), facts=Facts(override=override))
     assert "overridden by kim: ticket 12" in text
+
+
+def test_who_approved_or_accepted_is_told() -> None:
+    facts = Facts(
+        approvals=(
+            Approval(who="kim", reason="meant", gate="mirror"),
+            Approval(who="lee", reason="quiet"),
+        ),
+        accepted=Acceptance(who="lee", reason="meant too", config="sha256:2e"),
+    )
+    text = told(window(), window(), facts=facts)
+    assert "gate mirror approved by kim: meant\none step approved by lee: quiet\n" in text
+    assert "the changed configuration accepted by lee: meant too" in text
 
 
 def test_what_was_killed_is_told_up_to_the_torn_line(tmp_path: Path) -> None:

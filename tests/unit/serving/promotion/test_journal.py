@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from serving.errors import InputError
 from serving.promotion.course import Course
-from serving.promotion.decision import Facts, Override
+from serving.promotion.decision import Acceptance, Approval, Facts, Override
 from serving.promotion.gate import Rules
 from serving.promotion.journal import (
     Journal,
@@ -29,6 +30,7 @@ from serving.promotion.journal import (
 )
 from serving.promotion.journal_file import FileStore
 from serving.promotion.measurement import Window
+from serving.promotion.preconditions import Account
 from serving.promotion.record import (
     FORMAT,
     GENESIS,
@@ -45,6 +47,7 @@ from serving.promotion.record import (
     record_of,
 )
 from serving.promotion.replay import replay
+from serving.promotion.tally import Tally
 from tests.unit.serving.promotion.recorded import (
     NOON,
     Kept,
@@ -63,6 +66,9 @@ FACTS = st.builds(
     override=st.none() | st.just(Override(who="kim", reason="ticket 12")),
     abort=st.just("") | st.just("kim: smells"),
     stable_capacity=st.floats(0.1, 2),
+    approvals=st.just(()) | st.just((Approval(who="kim", reason="meant", gate="mirror"),)),
+    changed=st.just("") | st.just("the configuration was changed"),
+    accepted=st.none() | st.just(Acceptance(who="kim", reason="meant", config="sha256:2e")),
 )
 
 
@@ -392,3 +398,19 @@ def test_a_recorded_promotion_comes_to_its_end(tmp_path: Path) -> None:
         last = list(records(store))[-1].body
         assert getattr(last, "outcome", None) == outcome
         assert replay(records(store)).difference is None
+
+
+def test_what_observing_remembers_is_read_back_as_it_was(tmp_path: Path) -> None:
+    tally = Tally(until=7.25, weight=5, canary=3, accounts={"canary": Account(tries=4, served=4)})
+    journal = Journal(FileStore(tmp_path / "a.jsonl"), lambda: NOON)
+    journal.append(started())
+    journal.append(Observed(window=window(), tally=tally))
+    *_, last = records(FileStore(tmp_path / "a.jsonl"))
+    assert last.body == Observed(window=window(), tally=tally)
+
+
+def test_a_window_of_a_release_that_remembered_nothing_is_still_read() -> None:
+    line, _ = line_of(2, "", Observed(window=window()), GENESIS)
+    before = json.loads(line)["body"]
+    del before["tally"]
+    assert TypeAdapter(Observed).validate_python(before) == Observed(window=window())

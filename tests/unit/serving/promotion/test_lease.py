@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from serving.errors import InputError, ServingError
-from serving.promotion import lease as lease_module
 from serving.promotion.journal import Overtaken
-from serving.promotion.lease import SKEW_SECONDS, TERM_SECONDS, Busy, Lease, held, take
+from serving.promotion.lease import SKEW_SECONDS, TERM_SECONDS, Busy, Lease, Span, held, take
 from serving.promotion.lease_store import FolderLease
 from serving.promotion.process import Process, this_process
 from tests.unit.serving.promotion import racing
@@ -217,12 +216,8 @@ def test_a_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
         at(FolderLease(tmp_path / "digits"), 0)
 
 
-def test_while_it_is_held_it_is_renewed_and_then_given_back(
-    store: FolderLease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lease_module, "TERM_SECONDS", 0.02)
-    monkeypatch.setattr(lease_module, "SKEW_SECONDS", 5.0)
-    with held(store, "kim", "digits") as lease:
+def test_while_it_is_held_it_is_renewed_and_then_given_back(store: FolderLease) -> None:
+    with held(store, "kim", "digits", Span(term=0.02, skew=5.0)) as lease:
         before = store.read()
         until = time.monotonic() + 5
         while store.read() == before and time.monotonic() < until:

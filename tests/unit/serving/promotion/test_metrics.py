@@ -307,6 +307,25 @@ def test_golden_requests_are_no_lie_and_no_traffic() -> None:
     assert window.canary.counts.requests == 150
 
 
+def test_probes_of_the_gateway_are_no_lie_and_no_traffic() -> None:
+    watched = Watched(weight=50).settled()
+
+    def probed() -> None:
+        watched.healthy()
+        cluster = {"envoy_cluster_name": "digits-2-pods", "job": "envoy", "instance": GATEWAY}
+        watched.exporters.count("envoy_cluster_health_check_attempt", 130, **cluster)
+        watched.exporters.count("envoy_cluster_health_check_network_failure", 30, **cluster)
+        watched.exporters.count(
+            "nv_inference_request_success", 100, job="triton", instance="digits-2-0:8002",
+            pod="digits-2-0", model="digits", version="2",
+        )  # fmt: skip
+
+    for _ in range(8):
+        window = watched.window(probed)
+        assert window.unmet == ()
+    assert window.canary.counts.requests == 150
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
 def test_a_value_that_is_no_count_is_no_evidence(watched: Watched, value: float) -> None:
     watched.exporters.gauge(

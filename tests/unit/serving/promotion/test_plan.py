@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from serving.contract.model import Rollout
-from serving.promotion.decision import Decision, Facts, Override, State, Verdict
+from serving.promotion.decision import Approval, Decision, Facts, Override, State, Verdict
 from serving.promotion.gate import Finding, Rules
 from serving.promotion.judge import Evidence, Judgement
 from serving.promotion.measurement import Arm, Unmet, Window
-from serving.promotion.plan import Plan, acted, decide, observed
+from serving.promotion.plan import acted, decide, observed
+from serving.promotion.steps import Plan
 from tests.unit.serving.promotion.windows import (
     CALIBRATED,
     blind,
@@ -28,7 +29,11 @@ SAFE = Judgement(findings=(Finding(gate="errors", safe=9.0),))
 HARMFUL = Judgement(findings=(Finding(gate="errors", harm=9.0, safe=-9.0),), harm=9.0)
 UNCLEAR = Judgement(findings=(Finding(gate="errors", safe=1.0, needs=40),))
 SUSPECT = Judgement(findings=(Finding(gate="p99", suspicion=9.0, safe=0.0),))
+ASKING = Judgement(
+    findings=(Finding(gate="errors", safe=9.0), Finding(gate="mirror", ask="answers differ"))
+)
 READY = State(weight=25, watched_seconds=60, held_seconds=60)
+APPROVED = Approval(who="kim", reason="it is quiet tonight")
 OVERRIDE = Override(who="kim", reason="the errors are ours, ticket 12")
 
 
@@ -160,6 +165,63 @@ CASES = [
         50,
         "kim: the errors are ours, ticket 12 (against: errors)",
     ),
+    Case(
+        "a gate asks",
+        at(READY, ASKING),
+        Verdict.ASK,
+        25,
+        "answers differ",
+        alert=True,
+    ),
+    Case(
+        "the question of that gate was answered",
+        at(READY, ASKING, Facts(approvals=(Approval(who="kim", reason="meant", gate="mirror"),))),
+        Verdict.ADVANCE,
+        50,
+        "safe at 25 %, on to 50 %",
+    ),
+    Case(
+        "the question of another gate was answered",
+        at(READY, ASKING, Facts(approvals=(Approval(who="kim", reason="meant", gate="golden"),))),
+        Verdict.ASK,
+        25,
+        alert=True,
+    ),
+    Case(
+        "one step is approved that nothing speaks against",
+        at(State(weight=25), SAFE, Facts(approvals=(APPROVED,))),
+        Verdict.ADVANCE,
+        50,
+        "approved by kim: it is quiet tonight",
+    ),
+    Case(
+        "an approval is no override",
+        at(READY, HARMFUL, Facts(approvals=(APPROVED,))),
+        Verdict.ROLLBACK,
+        0,
+    ),
+    Case(
+        "the configuration was changed",
+        at(READY, SAFE, Facts(changed="the configuration was changed")),
+        Verdict.ASK,
+        25,
+        "the configuration was changed; go on with it",
+        alert=True,
+    ),
+    Case(
+        "the configuration was changed, and harm is proven",
+        at(READY, HARMFUL, Facts(changed="the configuration was changed")),
+        Verdict.ROLLBACK,
+        0,
+        alert=True,
+    ),
+    Case(
+        "an override does not bring a changed configuration into force",
+        at(READY, SAFE, Facts(changed="the configuration was changed", override=OVERRIDE)),
+        Verdict.ASK,
+        25,
+        alert=True,
+    ),
     Case("harm is proven", at(READY, HARMFUL), Verdict.ROLLBACK, 0, "worse than stable"),
     Case(
         "harm is proven, but nobody calibrated",
@@ -190,12 +252,21 @@ CASES = [
         at(State(weight=95), HARMFUL, Facts(stable_capacity=0.5)),
         Verdict.ROLLBACK,
         58,
+        "stable can take 42% of the requests, so 58 % stay",
+        alert=True,
     ),
     Case(
         "rollback is never upwards",
-        at(State(weight=5), HARMFUL, Facts(stable_capacity=0.5)),
+        at(State(weight=25), HARMFUL, Facts(stable_capacity=0.5)),
         Verdict.ROLLBACK,
-        5,
+        25,
+        alert=True,
+    ),
+    Case(
+        "rollback of a little is at once",
+        at(State(weight=10), HARMFUL, Facts(stable_capacity=0.5)),
+        Verdict.ROLLBACK,
+        0,
     ),
     Case(
         "100 % comes after the last watch",
@@ -255,9 +326,14 @@ def test_hard_case(case: Case) -> None:
 def test_an_override_needs_a_name_and_a_reason() -> None:
     with pytest.raises(ValueError, match="a name and a reason"):
         Override(who="kim", reason=" ")
+    with pytest.raises(ValueError, match="a name and a reason"):
+        Approval(who="", reason="meant")
 
 
-@pytest.mark.parametrize("facts", [Facts(failed_rollback="x"), Facts(stack_locked_by="ci")])
+@pytest.mark.parametrize(
+    "facts",
+    [Facts(failed_rollback="x"), Facts(stack_locked_by="ci"), Facts(changed="it was changed")],
+)
 def test_a_rollback_that_cannot_wait_takes_the_break_glass_path(facts: Facts) -> None:
     assert decide(plan(), READY, HARMFUL, facts).break_glass
 

@@ -10,7 +10,8 @@ from serving.promotion.decision import Decision, State, Verdict
 from serving.promotion.gate import Rules
 from serving.promotion.judge import Evidence, Judge, Judgement, judge_of
 from serving.promotion.measurement import Answers, Arm, Counts, Unmet, Window
-from serving.promotion.plan import Plan, acted, decide, observed
+from serving.promotion.plan import acted, decide, observed
+from serving.promotion.steps import Plan
 from tests.unit.serving.contract.contracts import DIGITS, sound
 
 CALIBRATED = Rules(

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from serving.errors import ServingError
+from serving.promotion.course import Course
 from serving.promotion.decision import Facts
 from serving.promotion.effects import Effects
 from serving.promotion.engine import Engine
+from serving.promotion.events import Event
 from serving.promotion.journal import Journal, Overtaken
-from serving.promotion.measurement import Window
-from serving.promotion.record import Ended, Resumed, Started
+from serving.promotion.record import Ended, Observed, Resumed, Started, Undelivered
 from serving.promotion.route import shares_of
-from serving.promotion.stack import Changes, Locked, UpdateFailed, merged
+from serving.promotion.stack import Changes, Locked, Still, UpdateFailed, always, merged
 from serving.settings import Release
 from tests.unit.serving.promotion.recorded import NOON, Kept, Traffic, started
 
@@ -43,6 +44,8 @@ class World:
     weights: list[int] = field(default_factory=list)
     """Of the canary, as the route had them."""
     deeds: list[str] = field(default_factory=list)
+    drained: list[tuple[int, int]] = field(default_factory=list)
+    """Versions that were waited for, each with the share it had then."""
     kill_at: int = -1
     path: list[str] = field(default_factory=list)
     """What happens at each point at which the process may be killed."""
@@ -51,6 +54,7 @@ class World:
     """The window after which somebody asks for a stop."""
     overtaken: bool = False
     fence: int = 1
+    tell: Callable[[Event], list[Undelivered]] = lambda event: []
 
     def run(self) -> Ended:
         return self._engine().start(self.begin)
@@ -62,7 +66,7 @@ class World:
 
     def _engine(self) -> Engine:
         effects = Effects(self, self, self, sleep=lambda _: None, patience=0)
-        return Engine(Journal(self, lambda: NOON), self, effects, self)
+        return Engine(Journal(self, lambda: NOON), self, effects, self, tell=self.tell)
 
     def point(self, deed: str) -> None:
         self.path.append(deed)
@@ -72,8 +76,8 @@ class World:
     # the journal's store
     where = "kept"
 
-    def lines(self) -> Iterator[bytes]:
-        return self.store.lines()
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        return self.store.lines(after)
 
     def ends(self) -> tuple[bytes, bytes]:
         return self.store.ends()
@@ -97,7 +101,7 @@ class World:
     def locked_by(self) -> str:
         return self.held
 
-    def apply(self, changes: Changes, patience: float) -> None:
+    def apply(self, changes: Changes, patience: float, still: Still = always) -> None:
         if self.held:
             raise Locked(f"is being changed by {self.held}")
         self.point("before an update")
@@ -120,6 +124,9 @@ class World:
         self._route(shares)
         self.point("after a direct change")
 
+    def drain(self, model: str, version: int, seconds: float) -> None:
+        self.drained.append((version, self.split.get(version, 0)))
+
     def _route(self, shares: Mapping[int, int]) -> None:
         if shares != self.split:
             self.weights.append(shares.get(2, 0))
@@ -141,12 +148,12 @@ class World:
             raise ServingError(problem)
 
     # surroundings
-    def observe(self, weight: int) -> Window:
-        window = self.traffic[self.windows](weight)
+    def observe(self, course: Course) -> Observed:
+        window = self.traffic[self.windows](course.state.weight)
         self.windows += 1
-        return window
+        return Observed(window=window)
 
-    def facts(self) -> Facts:
+    def facts(self, course: Course) -> Facts:
         return self.asked
 
     def stopping(self) -> bool:
