@@ -1,4 +1,4 @@
-"""The five versions of the image classifier, side by side: one good, one better, three bad."""
+"""The six versions of the image classifier: one good, one better, three bad, one unloadable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from serving.inference import Protocol, total
-from serving.triton import Server
+from serving.triton import Server, TritonFailed
 from tests.live.samples import accuracy, held_out
 from tests.live.versions import example, served
 
@@ -62,6 +62,14 @@ def test_the_fourth_fails_a_tenth_of_all_requests_the_same_ones_over_both_protoc
 def test_the_fifth_is_always_wrong_and_never_fails(servers: Servers) -> None:
     assert accuracy(servers[5], "digits", 5) < 0.02
     assert total(servers[5].metrics(), "nv_inference_request_failure") == 0
+
+
+def test_the_sixth_does_not_load_and_says_why(built: Path) -> None:
+    with (
+        pytest.raises(TritonFailed, match=r"model\.onnx failed.*[Pp]rotobuf"),
+        served(example("digits"), built / "digits" / "6", 6),
+    ):
+        pass
 
 
 def median_seconds(servers: Servers, version: int) -> float:
