@@ -59,8 +59,16 @@ class Server:
 
 
 @contextmanager
-def prometheus(folder: Path, scrape_configs: list[dict[str, Any]]) -> Iterator[Server]:
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs}
+def prometheus(
+    folder: Path, scrape_configs: list[dict[str, Any]], rules: list[dict[str, Any]] | None = None
+) -> Iterator[Server]:
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "scrape_configs": scrape_configs,
+        "rule_files": ["rules.yml"],
+    }
+    groups = [{"name": "rules", "rules": rules}] if rules else []
+    (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
     (folder / "prometheus.yml").write_text(json.dumps(config))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -73,14 +81,16 @@ def prometheus(folder: Path, scrape_configs: list[dict[str, Any]]) -> Iterator[S
 
 
 @contextmanager
-def with_history(folder: Path, exporters: Exporters) -> Iterator[Server]:
+def with_history(
+    folder: Path, exporters: Exporters, rules: list[dict[str, Any]] | None = None
+) -> Iterator[Server]:
     text = folder / "history"
     text.write_text("\n".join(exporters.openmetrics()) + "\n")
     command = locate("promtool").command(
         "tsdb", "create-blocks-from", "openmetrics", str(text), str(folder / "data")
     )
     subprocess.run(command, check=True, capture_output=True)
-    with prometheus(folder, []) as server:
+    with prometheus(folder, [], rules) as server:
         yield server
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from serving.promotion.asks import Ask, asks_at
 from serving.promotion.journal import Journal, JournalUnwritable, Overtaken, Store, records
 from serving.promotion.journal_file import FileStore
 from serving.promotion.lease import Busy, take
@@ -16,6 +17,7 @@ from serving.promotion.lease_store import LeaseStore, lease_at
 from serving.promotion.place import name_of, open_store, stores_in
 from serving.promotion.record import Intent, JournalError
 from serving.promotion.replay import replay
+from serving.promotion.shelf import shelf_at
 from tests.live.buckets import BUCKET, cloud, empty, keys
 from tests.unit.serving.promotion.recorded import NOON, Promotion, simulated, started
 
@@ -119,6 +121,28 @@ def test_without_its_bucket_nothing_is_done(bucket: S3Client) -> None:
     journal = Journal(store("s3://absent/journals"), lambda: NOON)
     with pytest.raises(JournalUnwritable, match="nothing was done without its record"):
         journal.append(started())
+
+
+def test_what_was_recorded_since_is_read_alone(bucket: S3Client) -> None:
+    Promotion(store(), started(), simulated(1, 2)).run()
+    lines = list(store().lines())
+    assert list(store().lines(2)) == lines[2:]
+
+
+def test_what_people_ask_lies_beside_the_lease_in_s3_too(bucket: S3Client) -> None:
+    where = f"s3://{BUCKET}/state/leases"
+    take(lease_store(), "kim", "digits version 2")
+    asks = asks_at(where, "digits")
+    name = asks.add(Ask(kind="abort", version=2, who="lee", reason="callers complain"))
+    assert [ask.who for ask in asks.waiting(2).values()] == ["lee"]
+    asks.remove([name])
+    asks.remove([name])
+    assert not asks.waits(name)
+    shelf = shelf_at(f"{where}/digits")
+    shelf.put("calibration.json", b"1")
+    shelf.put("calibration.json", b"2")
+    assert (shelf.get("calibration.json"), shelf.get("absent")) == (b"2", None)
+    assert shelf.names() == ["calibration.json", "lease.json"]
 
 
 def lease_store() -> LeaseStore:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.toolchain import cache, pulumi, recipes, triton
+from serving.toolchain import cache, chromium, pulumi, recipes, triton
 from serving.toolchain.recipe import Recipe
 from serving.toolchain.tool import Tool, ToolMissing
 from serving.toolchain.version import ask, numbers
@@ -69,6 +69,14 @@ PROGRAMS = (
     Program(name="prometheus", recipe=recipes.PROMETHEUS, at="bin/prometheus", floor=(2, 31)),
     Program(name="promtool", recipe=recipes.PROMETHEUS, at="bin/promtool", floor=(2, 31)),
     Program(name="mlflow", recipe=recipes.MLFLOW, at="python/bin/mlflow"),
+    Program(
+        name="chromium",
+        recipe=recipes.CHROMIUM,
+        at=chromium.BROWSER,
+        floor=(120,),
+        proof=chromium.probe,
+        env=chromium.environment,
+    ),
     Program(name="actionlint", recipe=recipes.ACTIONLINT, at="bin/actionlint", floor=(1, 7)),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.toolchain import interpreter, modules, packages, prometheus, pulumi, triton
+from serving.toolchain import chromium, interpreter, modules, packages, prometheus, pulumi, triton
 from serving.toolchain.modules import Module
 from serving.toolchain.recipe import Built, Recipe, Workshop
 
@@ -98,4 +98,12 @@ ACTIONLINT = Recipe(
     usual="30 s",
     files=LINTER.files,
     build=_actionlint,
+)
+CHROMIUM = Recipe(
+    name="chromium",
+    doing="unpacking the distribution's package and the libraries that it lacks here",
+    usual="40 s",
+    files=("platform/serving/toolchain/chromium.py",),
+    build=chromium.build,
+    machine=prometheus.machine,
 )

@@ -79,6 +79,13 @@ def test_a_failure_does_not_lose_what_the_others_complete(monkeypatch: pytest.Mo
     assert cache.find(recipes["bad"]) is None
 
 
+def test_what_not_every_distribution_has_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = offer(monkeypatch, good="true", rare="echo Unable to locate package rare; exit 100")
+    monkeypatch.setattr(setup, "OPTIONAL", ("rare",))
+    assert "x rare: failed after 0." in set_up()
+    assert cache.find(recipes["good"])
+
+
 def test_what_fails_for_the_same_reason_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, one=OFFLINE, two=OFFLINE)
     out = io.StringIO()
