@@ -1,6 +1,6 @@
 # Every task of the project. `make help` lists them; CI calls these and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-engine test-live check fmt golden docs lock
+.PHONY: help setup demo test test-unit test-engine test-live check fmt golden docs lock torture
 
 # The first Python on PATH that is supported; `make PYTHON=…` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ help: ## show this
 setup: ## set up all that any target needs (each target sets up what it needs itself)
 	@$(TOOLCHAIN) setup all
 
-demo: ## set up all it needs, then train, publish and serve a small model
+demo: ## set up all it needs, then the whole platform on this machine: good and bad versions under load
 	@$(TOOLCHAIN) setup demo
 	@$(BIN)/serving demo
 
@@ -61,3 +61,7 @@ docs: ## regenerate docs/reference
 
 lock: ## resolve every lock file anew from pyproject.toml
 	@$(TOOLCHAIN) lock
+
+torture: ## kill, double and pause the promotion wherever it can be; hours, goes on where it was stopped
+	@$(TOOLCHAIN) setup engine
+	@$(BIN)/python -m benchmarks.torture

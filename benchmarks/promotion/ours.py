@@ -10,8 +10,9 @@ from serving.promotion.decision import State, Verdict
 from serving.promotion.gate import Rules
 from serving.promotion.judge import Evidence, Judge
 from serving.promotion.measurement import Arm, Counts, Unmet, Window
-from serving.promotion.plan import Plan, acted, decide, observed
+from serving.promotion.plan import acted, decide, observed
 from serving.promotion.share_gate import errors
+from serving.promotion.steps import Plan
 
 LIMIT = 0.005
 GATES_BUDGET = 0.95

@@ -18,7 +18,8 @@ from serving.promotion.gate import Rules
 from serving.promotion.interval import clopper_pearson
 from serving.promotion.judge import Evidence, judge_of
 from serving.promotion.measurement import Answers, Arm, Counts, Gpu, Window
-from serving.promotion.plan import Plan, acted, decide, observed
+from serving.promotion.plan import acted, decide, observed
+from serving.promotion.steps import Plan
 
 EDGES = (25.0, 50.0, 100.0, 250.0, 500.0)
 OVER = (0.8, 0.5, 0.1, 0.01, 0.001)

@@ -1,0 +1,1 @@
+"""What the local stack costs: the gateway, a change of weight, a step, the whole."""
