@@ -16,7 +16,6 @@ import typer
 from serving.cli import app
 
 ROOT = Path(__file__).parent.parent.parent
-TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".venv")}
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -25,6 +24,7 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
 
 
+TOP = {path.relative_to(ROOT).parts[0] for path in tracked()}
 DOCUMENTS = tracked("*.md")
 NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 

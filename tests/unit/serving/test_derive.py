@@ -52,6 +52,7 @@ SHARED: dict[str, tuple[object, str, dict[str, str]]] = {
     "rollout.steps": ([5, 95], "promotion", {}),
     "rollout.min_step_seconds": (30, "promotion", {}),
     "rollout.shadow_percent": (5, "promotion", {}),
+    "rollout.sticky_by": ("x-user", "promotion", {}),
     "rollout.gates": (["errors"], "promotion", {}),
     "rollout.false_rollback": (0.02, "promotion", {}),
     "rollout.false_advance": (0.02, "promotion", {}),
