@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import platform
+import socket
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -74,6 +76,7 @@ def page(
 def write(folder: Path, text: str, content: Mapping[str, Any]) -> None:
     (folder / "result.md").write_text(text, encoding="utf-8")
     said = json.dumps(content, indent=1).replace(f"{Path.cwd()}/", "")
+    said = said.replace(f"{getpass.getuser()}@{socket.gethostname()}", "somebody")
     (folder / "result.json").write_text(f"{said}\n", encoding="utf-8")
 
 
