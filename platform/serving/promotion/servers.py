@@ -41,14 +41,13 @@ def server_series(
     if not isinstance(contract.runtime, TritonRuntime):
         return None
     models = contract.runtime.models
-    steps = {step.model for model in models.values() for step in model.steps}
 
     def select(name: str, labels: Mapping[str, str]) -> str:
         return Series(name=name, labels=labels).of(contract)
 
     mine = {"version": str(version), **pods}
     every = mine | {"model": "|".join(sorted(models))}
-    reached = mine | {"model": "|".join(sorted(models.keys() - steps))}
+    reached = mine | {"model": "|".join(contract.runtime.reached)}
     exported = {f"exported_{label}": pattern for label, pattern in pods.items()}
     killed = {**pods, "reason": "OOMKilled"}
     return ServerSeries(
