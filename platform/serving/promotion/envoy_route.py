@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from serving.errors import ServingError
 from serving.gateway.names import statistics
 from serving.gateway.routes import NAME
 from serving.gateway.shares import shares_of, versions_in, with_shares
+from serving.registry.folder import write_whole
 
 DEADLINE_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.05
@@ -157,15 +157,5 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Aside, synced, renamed: Envoy reads a file that was moved there, and never half of one."""
-    aside = path.with_name(f".{path.name}.aside")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Envoy reads a file that was moved there, and never half of one."""
+    write_whole(path, text.encode())

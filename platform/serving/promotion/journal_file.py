@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from serving.errors import InputError
 from serving.promotion.journal import LONGEST_LINE, JournalUnwritable, Overtaken
+from serving.registry.folder import sync_folder
 
 SUFFIX: Final = ".jsonl"
 
@@ -73,7 +74,7 @@ class FileStore:
         finally:
             with suppress(OSError):
                 new.unlink()
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def _extend(self, line: bytes) -> None:
         with self._path.open("r+b", buffering=0) as stream:
@@ -126,11 +127,3 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _sync(stream: BinaryIO) -> None:
     stream.flush()
     os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

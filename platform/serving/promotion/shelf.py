@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Protocol
 
 from serving.errors import ServingError
 from serving.promotion.objects import SCHEME, Objects
+from serving.registry.folder import write_whole
 
 
 class Shelf(Protocol):
@@ -51,15 +50,7 @@ class FolderShelf:
     def put(self, name: str, content: bytes) -> None:
         with _explained(self.where):
             self._folder.mkdir(parents=True, exist_ok=True)
-            aside = self._folder / f".{secrets.token_hex(8)}"
-            try:
-                with aside.open("wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                aside.replace(self._folder / name)
-            finally:
-                aside.unlink(missing_ok=True)
+            write_whole(self._folder / name, content)
 
     def remove(self, name: str) -> None:
         with _explained(self.where):

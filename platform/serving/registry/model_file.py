@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from serving.contract.model import ModelContract
 from serving.contract.problem import DocumentError
 from serving.errors import InputError
 from serving.registry.errors import StoreError, failing
-from serving.registry.folder import sync_folder
+from serving.registry.folder import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +138,4 @@ def _bytes(path: Path) -> bytes:
 def _replace(path: Path, content: bytes) -> None:
     path = path.resolve()
     with failing(f"{path}: cannot be written"):
-        descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fchmod(stream.fileno(), path.stat().st_mode & 0o777)
-                os.fsync(stream.fileno())
-            os.rename(aside, path)
-        except BaseException:
-            os.unlink(aside)
-            raise
-        sync_folder(path.parent)
+        write_whole(path, content, path.stat().st_mode & 0o777)
