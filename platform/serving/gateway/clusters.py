@@ -17,15 +17,12 @@ from serving.gateway.documents import (
     seconds,
 )
 from serving.gateway.limits import timeouts
-from serving.gateway.names import Role
+from serving.gateway.names import SERVED_VERSION, Role
 from serving.gateway.probe import health_check
 from serving.gateway.table import Gateway, Served, Server
 
 METADATA: Final = "serving"
 """Where an endpoint carries its version."""
-SERVED_VERSION: Final = "x-served-version"
-"""In every answer of a version's server, and in none that Envoy makes itself: it is added where
-answers come in, not where they go out."""
 
 CANARY_RETRIES: Final = 200
 """At once. They go to other servers than those that fail, so they make nothing worse; Envoy's
@@ -159,6 +156,7 @@ def _protocol_options(protocol: Protocol, **limits: str) -> dict[str, Any]:
 
 
 def _telling_the_version() -> dict[str, Any]:
+    """Added where answers come in: where they go out, Envoy's own would have it too."""
     header = {"key": SERVED_VERSION, "value": f"%UPSTREAM_METADATA({METADATA}:version)%"}
     mutation = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
     return named(

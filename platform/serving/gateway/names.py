@@ -1,4 +1,4 @@
-"""Names of Envoy's clusters, and back; `promotion.gateway` reads their counters by them."""
+"""What callers and counters go by: host names, headers, and the names of Envoy's clusters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ Role: TypeAlias = Literal["", "pods", "failover", "mirror", "aside"]
 """What routes name, an aggregate of the next two; the version's servers; who takes over from them;
 the servers once more for copies of requests; once more for requests that are no sample."""
 
+DOMAIN: Final = "localhost"
+SERVED_VERSION: Final = "x-served-version"
+"""In the answers of a version, and in none that the gateway makes itself."""
+
 _SUFFIXES: Final[dict[Protocol, str]] = {"http": "", "grpc": "-grpc"}
 
 
+def authority(model: str) -> str:
+    return f"{model}.{DOMAIN}"
+
+
 def statistics(model: str, version: int, role: Role = "") -> str:
-    """Both protocols count under it."""
+    """Both protocols count under it, as `promotion.gateway` reads."""
     return f"{model}-{version}" + (f"-{role}" if role else "")
 
 

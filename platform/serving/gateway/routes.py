@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from serving.gateway import names
 from serving.gateway.calls import Call, Protocol, calls
-from serving.gateway.clusters import METADATA, SERVED_VERSION
+from serving.gateway.clusters import METADATA
 from serving.gateway.documents import (
     ROUTE_CONFIGURATION,
     Document,
@@ -17,11 +17,11 @@ from serving.gateway.documents import (
 )
 from serving.gateway.filters import BUFFER, CLAIMS, JWT, RBAC
 from serving.gateway.limits import body_limit, timeouts
+from serving.gateway.names import DOMAIN, SERVED_VERSION, authority
 from serving.gateway.table import Gateway, Served
 
 NAME: Final = "gateway"
 PIN: Final = "x-model-version"
-DOMAIN: Final = "localhost"
 
 IDLE_STREAM: Final = "300s"
 UPLOAD_SECONDS: Final = 30.0
@@ -39,10 +39,6 @@ def routes(gateway: Gateway) -> Document:
         "request_headers_to_remove": [PIN],
     }
     return document(ROUTE_CONFIGURATION, [configuration])
-
-
-def authority(model: str) -> str:
-    return f"{model}.{DOMAIN}"
 
 
 def weighted(model: str, protocol: Protocol, shares: Mapping[int, int]) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2
 
-from serving.load.request import OK, VERSION_HEADER, Reply, version_of
+from serving.gateway.names import SERVED_VERSION, authority
+from serving.load.request import OK, Reply, version_of
 from serving.load.sample import Sample
 
 _METHOD: Final = "/inference.GRPCInferenceService/ModelInfer"
@@ -26,10 +27,6 @@ class Asking(Protocol):
     async def ask(self, sample: Sample) -> Reply: ...
 
     async def close(self) -> None: ...
-
-
-def authority(model: str) -> str:
-    return f"{model}.localhost"
 
 
 class OverHttp:
@@ -51,7 +48,7 @@ class OverHttp:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Reply(problem=_said(f"{type(error).__name__}: {error}"))
-        version = version_of(response.headers.get(VERSION_HEADER))
+        version = version_of(response.headers.get(SERVED_VERSION))
         answer = _answer_in(body) if response.status == 200 else None
         problem = "" if answer is not None else _said(body.decode(errors="replace"))
         return Reply(status=response.status, version=version, answer=answer, problem=problem)
@@ -86,11 +83,11 @@ class OverGrpc:
             told = dict(error.initial_metadata() or ()) | dict(error.trailing_metadata() or ())
             return Reply(
                 grpc=error.code().value[0],
-                version=version_of(told.get(VERSION_HEADER)),
+                version=version_of(told.get(SERVED_VERSION)),
                 problem=_said(error.details() or ""),
             )
         told = dict(await call.initial_metadata())
-        return Reply(grpc=OK, version=version_of(told.get(VERSION_HEADER)), answer=_answer_of(body))
+        return Reply(grpc=OK, version=version_of(told.get(SERVED_VERSION)), answer=_answer_of(body))
 
     async def close(self) -> None:
         await self._channel.close()

@@ -13,9 +13,6 @@ Outcome: TypeAlias = Literal["right", "wrong", "error", "lost", "refused"]
 """`wrong` and `error` are the model's: bad. `lost`: no answer, or a failure that the gateway made.
 `refused`: the gateway turned the caller away (who it is, how much it asks, what it asks for)."""
 
-VERSION_HEADER: Final = "x-served-version"
-"""What the gateway adds to the answers of a version, and to none of its own."""
-
 OK: Final = 0
 _REFUSALS: Final[Set[int]] = frozenset({3, 5, 7, 8, 9, 11, 12, 16})
 """gRPC status codes by which a gateway blames the caller."""

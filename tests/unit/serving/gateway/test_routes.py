@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from serving.gateway.clusters import clusters
-from serving.gateway.routes import authority, routes
+from serving.gateway.names import authority
+from serving.gateway.routes import routes
 from serving.gateway.table import Served
 from tests.contracts import changed, contract
 from tests.unit.serving.gateway.gateways import (
