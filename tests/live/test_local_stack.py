@@ -80,7 +80,7 @@ def test_what_was_killed_is_told_and_started_again_alone(stack: LocalStack) -> N
     os.kill(before["digits-1-1"], signal.SIGKILL)
     status = stack.serving("local", "status")
     assert status.returncode == 1
-    assert "digits-1-1 ended without being told to" in status.stderr
+    assert "digits-1-1: not running, and nobody has stopped it" in status.stderr
     assert stack.up() == ["updated Process digits-1-1"]
     after = pids(stack)
     assert {name for name in after if after[name] != before[name]} == {"digits-1-1"}

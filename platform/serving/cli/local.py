@@ -70,21 +70,24 @@ def down(
 @app.command("status", epilog="Example: serving local status --json")
 def status(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
     """Show what runs; exit code 1 if something that should run does not."""
-    from serving.stacks.local.status import processes
+    from serving.stacks.local.status import held_weights, missing, processes
 
     place = _place(stack)
-    found = processes(place)
+    found, lacking = processes(place), missing(place)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
     elif not found:
         typer.echo(f"stack {stack} is not up")
     else:
         Console().print(_table(found))
-    if dead := [each.name for each in found if not each.alive]:
+    for model, shares in held_weights(place).items():
+        told = ", ".join(f"{version} {share} %" for version, share in shares.items())
+        typer.echo(f"notice: {model}: weights were changed directly, and stay: {told}", err=True)
+    if wrong := [*(each.name for each in found if not each.alive), *lacking]:
         raise NotWell(
-            f"{', '.join(dead)} ended without being told to: `serving local up --stack {stack}` "
-            f"starts again what is missing; `serving local logs {dead[0]} --stack {stack}` says "
-            "what it said last"
+            f"{', '.join(wrong)}: not running, and nobody has stopped it: `serving local up "
+            f"--stack {stack}` starts what is missing; `serving local logs {wrong[0]} --stack "
+            f"{stack}` says what it said last"
         )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import httpx
 
@@ -19,36 +19,12 @@ from serving.promotion.journal import readable
 from serving.promotion.prometheus import Prometheus
 from serving.promotion.report import report
 from serving.promotion.timeline import Timeline
+from serving.stacks.local.status import ProcessStatus
 
 RANGES: Final = (300, 900, 3600, 21_600)
 """Seconds that may be looked back on."""
 ANSWERS: Final = ("traffic", "promotions", "alerts", "processes")
 _TOLD: Final = ("name", "kind", "pid", "alive", "since", "rss_bytes")
-
-
-class Process(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def alive(self) -> bool: ...
-
-    @property
-    def since(self) -> float:
-        """Seconds since 1970 of its start."""
-        ...
-
-    @property
-    def rss_bytes(self) -> int: ...
-
-    @property
-    def ports(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +36,7 @@ class Sources:
     journals: Path
     contracts: Callable[[], Mapping[str, ModelContract]]
     """Raises ServingError where they cannot be read."""
-    processes: Callable[[], Sequence[Process]]
+    processes: Callable[[], Sequence[ProcessStatus]]
     held: Callable[[str], bool]
     """Whether somebody is at a promotion of this model just now."""
     clock: Callable[[], float] = time.time
@@ -120,6 +96,6 @@ class Site:
         return found.document()
 
 
-def _process(process: Process) -> dict[str, Any]:
+def _process(process: ProcessStatus) -> dict[str, Any]:
     told = {name: getattr(process, name) for name in _TOLD}
     return told | {"ports": dict(process.ports)}

@@ -6,12 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pulumi import automation as auto
 
 from serving.errors import InputError
 from serving.local.project import Project, made, project_of
+from serving.promotion.lease import Busy, is_held
+from serving.promotion.lease_store import lease_at
 from serving.promotion.stack import PulumiStack
 from serving.stacks.local import remains
 from serving.stacks.local.place import Place
@@ -26,20 +28,20 @@ PATIENCE_SECONDS: Final = 120.0
 def up(place: Place, tell: Tell = lambda _: None) -> None:
     """Until everything is ready; what is there already stays as it is."""
     place.backend.mkdir(parents=True, exist_ok=True)
-    project = made(place)
-    auto.Stack.create_or_select(place.name, workspace(place, project))
-    selected(place, project, tell).apply({}, PATIENCE_SECONDS)
+    _made(place, made(place), tell).apply({}, PATIENCE_SECONDS)
 
 
 def down(place: Place, *, purge: bool = False, tell: Tell = lambda _: None) -> None:
-    """Ends every process. The store and the journals stay, unless all of it is to go."""
+    """Ends every process. The store and the journals stay, unless all of it is to go.
+
+    Raises Busy while a promotion runs, whose next step would build it all again.
+    """
     if place.root.exists() and not (place.backend.is_dir() or place.project.is_dir()):
         raise InputError(f"{place.root}: is no folder of a local stack, so nothing is done there")
+    _refuse_promotions(place)
     try:
         if place.backend.is_dir():
-            project = project_of(place)
-            auto.Stack.create_or_select(place.name, workspace(place, project))
-            selected(place, project, tell).destroy(PATIENCE_SECONDS)
+            _made(place, project_of(place), tell).destroy(PATIENCE_SECONDS)
     finally:
         remains.end(place)  # whatever became of its state
     if purge:
@@ -53,14 +55,29 @@ def selected(place: Place, project: Project, tell: Tell = lambda _: None) -> Pul
             f"stack {place.name} is not there (its state folder would be {place.root}): "
             f"run `serving local up --stack {place.name}` first"
         )
-    stack = auto.Stack.select(place.name, workspace(place, project))
-    return PulumiStack(
-        stack,
-        remains.find,
-        policy_packs=project.settings().policy_packs,
-        tell=tell,
-        on_event=_telling(tell),
+    return PulumiStack.of(
+        place.name, workspace(place, project), remains.find, **_options(project, tell)
     )
+
+
+def _made(place: Place, project: Project, tell: Tell) -> PulumiStack:
+    """Only people make a stack, a promotion never does."""
+    stack = auto.Stack.create_or_select(place.name, workspace(place, project))
+    return PulumiStack(stack, remains.find, **_options(project, tell))
+
+
+def _options(project: Project, tell: Tell) -> dict[str, Any]:
+    packs = project.settings().policy_packs
+    return {"policy_packs": packs, "tell": tell, "on_event": _telling(tell)}
+
+
+def _refuse_promotions(place: Place) -> None:
+    for folder in sorted(place.leases.glob("*")):
+        if is_held(lease_at(str(folder))):
+            raise Busy(
+                f"stack {place.name}: {folder.name} is being promoted; wait for its end, or "
+                f"`serving promote abort {folder.name} --stack {place.name}`, then repeat"
+            )
 
 
 def workspace(place: Place, project: Project) -> auto.LocalWorkspace:

@@ -84,16 +84,22 @@ class PulumiStack:
     def select(
         cls, name: str, checkout: Path, program: Callable[[], None], find: Find, **options: Any
     ) -> Self:
-        """Never creates one: without its state every object would be made a second time."""
         workspace = auto.LocalWorkspace(work_dir=str(checkout), program=program)
+        return cls.of(name, workspace, find, **options)
+
+    @classmethod
+    def of(cls, name: str, workspace: auto.LocalWorkspace, find: Find, **options: Any) -> Self:
+        """Never creates one: without its state every object would be made a second time."""
         try:
             return cls(auto.Stack.select(name, workspace), find, **options)
         except StackNotFoundError:
             raise InputError(
-                f"{checkout}: there is no stack {name} in {workspace.who_am_i().url}; was its "
-                "state lost, restore it (a file backend keeps `.bak` beside it), or log in to the "
-                "backend that has it"
+                f"{workspace.work_dir}: there is no stack {name} in {workspace.who_am_i().url}; "
+                "was its state lost, restore it (a file backend keeps `.bak` beside it), or log in "
+                "to the backend that has it"
             ) from None
+        except auto.CommandError as error:
+            raise UpdateFailed(f"stack {name}: {_told(error)}") from error
 
     def deployed(self) -> Mapping[str, Release]:
         return deployed_in(self._state()) or {}

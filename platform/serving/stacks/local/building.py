@@ -11,7 +11,7 @@ from components.local.triton import LocalTriton
 from serving.catalog import Catalog, check_releases
 from serving.settings import LocalSettings
 from serving.stacks.local import envoy, prometheus, triton
-from serving.stacks.local.place import ADDRESS, place_of
+from serving.stacks.local.place import ADDRESS, GATEWAY, PROMETHEUS, place_of
 from serving.stacks.local.ports import ports_of
 from serving.stacks.outputs import LocalOutputs
 
@@ -32,9 +32,9 @@ def build(settings: LocalSettings, catalog: Catalog) -> LocalOutputs:
     ]
     gateway = envoy.gateway(models, catalog, place)
     # servers that nobody is sent to any more end after the gateway has been told
-    LocalEnvoy("gateway", envoy.args(gateway, place), pulumi.ResourceOptions(depends_on=servers))
-    port = ports_of(place, "prometheus", "http")["http"]
-    LocalPrometheus("prometheus", prometheus.args(models, gateway.admin_port, port, place))
+    LocalEnvoy(GATEWAY, envoy.args(gateway, place), pulumi.ResourceOptions(depends_on=servers))
+    port = ports_of(place, PROMETHEUS, "http")["http"]
+    LocalPrometheus(PROMETHEUS, prometheus.args(models, gateway.admin_port, port, place))
 
     return LocalOutputs(
         gateway=f"{ADDRESS}:{gateway.port}",

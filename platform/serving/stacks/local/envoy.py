@@ -19,18 +19,17 @@ from serving.gateway.routes import routes
 from serving.gateway.table import Gateway
 from serving.observability.edges import histogram_edges
 from serving.stacks.local.issuer import AUDIENCE, ISSUER, Issuer
-from serving.stacks.local.place import ADDRESS, Place
+from serving.stacks.local.place import ADDRESS, GATEWAY, Place
 from serving.stacks.local.ports import ports_of
 from serving.stacks.local.triton import Model
 from serving.toolchain import locate
 
-NAME: Final = "gateway"
 WORKERS: Final = 1
 """Of the cores of a small machine most belong to the models."""
 
 
 def gateway(models: Sequence[Model], catalog: Catalog, place: Place) -> Gateway:
-    ports = ports_of(place, NAME, "requests", "admin")
+    ports = ports_of(place, GATEWAY, "requests", "admin")
     return Gateway(
         port=ports["requests"],
         admin_port=ports["admin"],
@@ -47,7 +46,7 @@ def gateway(models: Sequence[Model], catalog: Catalog, place: Place) -> Gateway:
 
 def args(gateway: Gateway, place: Place) -> LocalEnvoyArgs:
     admin = f"http://{ADDRESS}:{gateway.admin_port}"
-    start, log = place.envoy / "bootstrap.json", str(place.log(NAME))
+    start, log = place.envoy / "bootstrap.json", str(place.log(GATEWAY))
     command = locate("envoy").command(
         *("-c", str(start), "--concurrency", str(WORKERS)),
         *("--use-dynamic-base-id", "--log-level", "warning"),
@@ -64,7 +63,7 @@ def args(gateway: Gateway, place: Place) -> LocalEnvoyArgs:
             routes=_text(routes(gateway)),
         ),
         process=ProcessArgs(
-            kind=NAME,
+            kind=GATEWAY,
             command=command,
             records=str(place.records),
             log=log,

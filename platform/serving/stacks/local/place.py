@@ -11,7 +11,10 @@ from typing import Final
 from components.local import writing
 from serving.errors import InputError
 
-ADDRESS = "127.0.0.1"
+ADDRESS: Final = "127.0.0.1"
+GATEWAY: Final = "gateway"
+PROMETHEUS: Final = "prometheus"
+"""Names of processes."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 STATE = "SERVING_STATE"
 """The environment variable that names the folder of all local stacks."""

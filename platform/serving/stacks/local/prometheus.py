@@ -11,11 +11,10 @@ from components.local.process import Probe, ProcessArgs
 from components.local.prometheus import LocalPrometheusArgs
 from serving.observability.dialect import ENVOY
 from serving.observability.rule_file import as_yaml, rule_file
-from serving.stacks.local.place import ADDRESS, Place
+from serving.stacks.local.place import ADDRESS, PROMETHEUS, Place
 from serving.stacks.local.triton import Model, Replica
 from serving.toolchain import locate
 
-NAME: Final = "prometheus"
 SCRAPE_SECONDS: Final = 1
 RETENTION: Final = "2d"
 
@@ -24,7 +23,7 @@ def args(models: Sequence[Model], admin_port: int, port: int, place: Place) -> L
     folder, url = place.prometheus, f"http://{ADDRESS}:{port}"
     rules, configuration = folder / "rules.yaml", folder / "prometheus.json"
     contracts = [model.contract for model in models]
-    command = locate(NAME).command(
+    command = locate(PROMETHEUS).command(
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--storage.tsdb.retention.time={RETENTION}",
@@ -39,10 +38,10 @@ def args(models: Sequence[Model], admin_port: int, port: int, place: Place) -> L
             reload=f"{url}/-/reload",
         ),
         process=ProcessArgs(
-            kind=NAME,
+            kind=PROMETHEUS,
             command=command,
             records=str(place.records),
-            log=str(place.log(NAME)),
+            log=str(place.log(PROMETHEUS)),
             folder=str(place.root),
             ports={"http": port},
             ready=[Probe(url=f"{url}/-/ready")],

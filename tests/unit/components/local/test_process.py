@@ -122,6 +122,16 @@ def test_one_that_lives_but_answers_badly_is_a_difference(place: Place) -> None:
     assert process.differs(props, place.props())
 
 
+def test_one_that_is_busy_for_a_moment_is_well(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    props = process.create(place.props())
+    answers = ["does not answer within 1 s", ""]
+    monkeypatch.setattr(supervision, "asked", lambda probe, seconds: answers.pop(0))
+    assert process.exists(props)
+    assert answers == []
+
+
 def test_another_command_is_a_difference_and_what_only_its_run_told_is_none(place: Place) -> None:
     props = process.create(alone(place, "/bin/sleep", "60"))
     same = alone(place, "/bin/sleep", "60")
