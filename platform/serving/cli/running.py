@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXIT_CODES_TOLD: Final = (
     "Exit codes: 0 promoted; 10 rolled back; 11 held, or it asks a person; 12 a rollback failed; "
     "75 another process promotes the model; 130 interrupted at a safe point; 2 bad input, nothing "
-    "was changed; 1 any other error. Of several models, the worst: 12, 10, 11, 130, 0."
+    "was changed; 1 any other error. Of several models, the worst: 12, 1, 10, 11, 130, 0."
 )
 
 Verbs: TypeAlias = Mapping[str, tuple[Callable[..., None], str]]
@@ -97,6 +97,9 @@ def resume(
 
     with setting_of(stack, as_json=as_json, plain=plain) as (setting, _):
         results = go_on(setting, models)
+    for result in results:
+        if result.problem:
+            typer.echo(f"{result.model}: {result.problem}", err=True)
     raise typer.Exit(exit_code(results))
 
 
@@ -201,7 +204,9 @@ def _end(wishes: Sequence[Wish], results: Sequence[Result], as_json: bool) -> No
 
     versions = {wish.model: wish.version for wish in wishes}
     for result in results:
-        if result.ended is None:
+        if result.problem:
+            typer.echo(f"{result.model}: {result.problem}", err=True)
+        elif result.ended is None:
             done = {"model": result.model, "version": versions[result.model], "outcome": "done"}
             said = f"{result.model}: version {versions[result.model]} is stable already"
             typer.echo(json.dumps(done) if as_json else said)

@@ -21,7 +21,8 @@ from serving.promotion.setting import Setting, in_parallel
 from serving.promotion.steps import Plan
 from serving.settings import Release
 
-WORST_FIRST: Final = ("rollback failed", "rolled back", "asks", "held", "interrupted", "promoted")
+WORST_FIRST: Final = (12, 1, 10, 11, 130, 0)
+"""Exit codes."""
 Tell = Callable[[str], None]
 
 
@@ -29,7 +30,9 @@ Tell = Callable[[str], None]
 class Result:
     model: str
     ended: Ended | None = None
-    """None where there was nothing to do: it is stable already."""
+    """None where there was nothing to do, as it is stable already, or where it failed."""
+    problem: str = ""
+    """Why it failed, beside others that did not."""
 
 
 def promote(setting: Setting, wishes: Sequence[Wish], tell: Tell = lambda _: None) -> list[Result]:
@@ -80,8 +83,10 @@ def unfinished(setting: Setting, model: str) -> Latest:
 
 def exit_code(results: Iterable[Result]) -> int:
     """The worst of several."""
-    outcomes = {result.ended.outcome for result in results if result.ended is not None}
-    return next((EXIT_CODES[each] for each in WORST_FIRST if each in outcomes), 0)
+    found = list(results)
+    codes = [EXIT_CODES[result.ended.outcome] for result in found if result.ended is not None]
+    codes += [ServingError.exit_code for result in found if result.problem]
+    return min(codes, key=WORST_FIRST.index, default=0)
 
 
 def _job(setting: Setting, wish: Wish, lease: Lease, tell: Tell) -> Callable[[], Ended] | None:
@@ -141,15 +146,16 @@ def _cleared(wish: Wish, ended: Ended) -> None:
 
 
 def _results(setting: Setting, jobs: Mapping[str, Callable[[], Ended] | None]) -> list[Result]:
-    running = {model: job for model, job in jobs.items() if job is not None}
-    ends = in_parallel(running)
-    problems = [error for error in ends.values() if isinstance(error, ServingError)]
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise ServingError("\n".join(map(str, problems)))
-    return [Result(model=model, ended=_ended(ends.get(model))) for model in jobs]
+    """Raises ServingError where one alone was promoted, and failed."""
+    ends = in_parallel({model: job for model, job in jobs.items() if job is not None})
+    if len(jobs) == 1:
+        for end in ends.values():
+            if isinstance(end, ServingError):
+                raise end
+    return [_result(model, ends.get(model)) for model in jobs]
 
 
-def _ended(end: Ended | ServingError | None) -> Ended | None:
-    return end if isinstance(end, Ended) else None
+def _result(model: str, end: Ended | ServingError | None) -> Result:
+    if isinstance(end, ServingError):
+        return Result(model=model, problem=str(end))
+    return Result(model=model, ended=end)

@@ -9,6 +9,7 @@ from serving.errors import InputError, ServingError
 from serving.gateway.limits import timeouts
 from serving.promotion.admission import refuse_to_retire
 from serving.promotion.effects import READ_BACK_SECONDS, READ_BACKS
+from serving.promotion.latest import latest
 from serving.promotion.ready import metrics_of
 from serving.promotion.setting import DRAINING, DRAINING_SECONDS, PATIENCE_SECONDS, Setting
 from serving.promotion.traffic import recent
@@ -19,7 +20,7 @@ LEASE: Final = "retiring"
 
 def retire(setting: Setting, model: str, version: int | None = None) -> int:
     """The version that is gone: `previous` unless it is named. Raises InputError, Busy."""
-    with setting.lease(model, f"{LEASE} a version of {model}"):
+    with setting.lease(model, f"{LEASE} a version of {model}") as lease:
         release = _release(setting, model)
         chosen = version or release.previous
         if chosen is None:
@@ -32,23 +33,30 @@ def retire(setting: Setting, model: str, version: int | None = None) -> int:
             raise InputError(f"model {model}: version {chosen} is not deployed")
         _drained(setting, model, chosen)
         kept = release.model_copy(update={"previous": None})
-        setting.stack.apply({model: kept}, PATIENCE_SECONDS)
+        setting.stack.apply({model: kept}, PATIENCE_SECONDS, lease.check)
         return chosen
 
 
 def retire_model(setting: Setting, model: str) -> None:
     """Raises InputError while anybody sends it requests, or a promotion of it is unfinished."""
-    with setting.lease(model, f"{LEASE} {model}"):
+    with setting.lease(model, f"{LEASE} {model}") as lease:
         release = _release(setting, model)
+        last = latest(setting.ground.journals, model)
+        if last is not None and last.goes_on(release):
+            raise InputError(
+                f"model {model}: the promotion of version {last.started.version} is unfinished; "
+                f"abort it first"
+            )
         if release.canary is not None and release.stable is not None:
             refuse_to_retire(model, release.canary, release)
         if release.stable is not None:
             _unused(setting, model, release.stable)
             # first without a route, so that whoever asks meanwhile is told so by the gateway
-            setting.stack.apply({model: Release(canary=release.stable)}, PATIENCE_SECONDS)
+            without = Release(canary=release.stable)
+            setting.stack.apply({model: without}, PATIENCE_SECONDS, lease.check)
             _confirm_gone(setting, model)
             _drained(setting, model, release.stable)
-        setting.stack.apply({model: None}, PATIENCE_SECONDS)
+        setting.stack.apply({model: None}, PATIENCE_SECONDS, lease.check)
 
 
 def _release(setting: Setting, model: str) -> Release:

@@ -232,6 +232,19 @@ def test_the_exit_code_of_several_is_that_of_the_worst(outcomes: list[str], code
     assert exit_code(results) == code
 
 
+def test_what_fails_for_one_of_several_is_told_beside_what_became_of_the_others(
+    town: Town,
+) -> None:
+    interrupted(town)
+    town.failing = lambda changes: "quota exceeded" if "digits" in changes else ""
+    wishes = [Wish(model="digits", version=3, waive=WAIVED), Wish(model="words", version=2)]
+    digits, words = run(town, *wishes)
+    assert "could not be taken out" in digits.problem
+    assert words.ended is not None
+    assert words.ended.outcome == "promoted"
+    assert exit_code([digits, words]) == 1
+
+
 def test_a_configuration_that_changes_meanwhile_is_asked_about(town: Town) -> None:
     def edit(model: str, number: int) -> None:
         town.config = "sha256:2e" if number >= 3 else town.config

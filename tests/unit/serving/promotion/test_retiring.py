@@ -6,6 +6,8 @@ import pytest
 
 from serving.errors import InputError
 from serving.promotion.lease import Busy
+from serving.promotion.promoting import promote
+from serving.promotion.ready import Wish
 from serving.promotion.retiring import retire, retire_model
 from serving.settings import Release
 from tests.unit.serving.promotion.scripted import Town, town
@@ -63,6 +65,15 @@ def test_a_model_whose_promotion_is_unfinished_stays(town: Town) -> None:
     town.apply({"digits": Release(stable=1, canary=2)}, 0)
     with pytest.raises(InputError, match="is the canary"):
         retire_model(town.setting, "digits")
+
+
+def test_a_model_whose_promotion_was_stopped_on_the_way_stays(town: Town) -> None:
+    town.rps = 0
+    town.at_window = lambda model, number: town.stop.set()
+    promote(town.setting, [Wish(model="digits", version=2, waive="new", anyway="no traffic")])
+    with pytest.raises(InputError, match="version 2 is unfinished; abort it first"):
+        retire_model(town.setting, "digits")
+    assert town.table["digits"].canary == 2
 
 
 def test_a_first_canary_that_nobody_promoted_goes(town: Town) -> None:
