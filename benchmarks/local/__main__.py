@@ -47,9 +47,8 @@ def main() -> None:
             (Path(folder) / part).mkdir()
             found[part] = PARTS[part](Path(folder) / part, examples)
             sys.stdout.write("".join(f"  {what}: {value}\n" for what, value, _ in found[part]))
-    report = _report(found)
-    (asked.out / "result.md").write_text(report)
-    file.write_text(json.dumps(found, indent=2) + "\n")
+            (asked.out / "result.md").write_text(_report(found))
+            file.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _whole(folder: Path, examples: Path) -> Rows:

@@ -27,14 +27,18 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def load(bench: Bench, address: str, rate: float, to: Path) -> Iterator[Reading]:
+def load(
+    bench: Bench, address: str, rate: float, to: Path, *, grpc_share: float = 0.5
+) -> Iterator[Reading]:
     token = Issuer(bench.place.keys).issue(TENANT, "benchmark", _TOKEN_SECONDS)
-    with sending(address, {MODEL: rate}, {MODEL: token}, bench.examples, to) as reading:
+    rates, tokens = {MODEL: rate}, {MODEL: token}
+    with sending(address, rates, tokens, bench.examples, to, grpc_share=grpc_share) as reading:
         yield reading
 
 
 def loaded(bench: Bench, address: str, rate: float, seconds: float, to: Path) -> Load:
-    with load(bench, address, rate, to):
+    """Over HTTP alone: a server asked directly has another port for gRPC."""
+    with load(bench, address, rate, to, grpc_share=0.0):
         time.sleep(seconds)
     return read(to)
 

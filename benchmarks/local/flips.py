@@ -16,7 +16,7 @@ from serving.promotion.envoy_route import EnvoyRoute
 from serving.settings import Release
 from serving.stacks.local.status import addresses
 
-RATE: Final = 150.0
+RATE: Final = 220.0
 ROUTE_FLIPS: Final = 200
 STACK_FLIPS: Final = 20
 PATIENCE_SECONDS: Final = 20.0

@@ -71,6 +71,14 @@ class Bench:
         with file.open("w", encoding="utf-8") as stream:
             YAML().dump({**document, "name": model, **changes}, stream)
 
+    def room_for(self, models: int) -> None:
+        """In the quota of the tenant whose they all are."""
+        file = self.catalog / "tenants" / f"{TENANT}.yaml"
+        document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        quota = {"models": models, "cpu": 4 * models, "memory": f"{4 * models}Gi"}
+        with file.open("w", encoding="utf-8") as stream:
+            YAML().dump({**document, "quota": quota}, stream)
+
     def configure(self, **values: Any) -> None:
         file = made(self.place).file
         yaml = YAML()

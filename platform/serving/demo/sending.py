@@ -22,7 +22,13 @@ _STOP_SECONDS: Final = 30.0
 
 @contextmanager
 def sending(
-    address: str, rates: Mapping[str, float], tokens: Mapping[str, str], examples: Path, to: Path
+    address: str,
+    rates: Mapping[str, float],
+    tokens: Mapping[str, str],
+    examples: Path,
+    to: Path,
+    *,
+    grpc_share: float = 0.5,
 ) -> Iterator[Reading]:
     """By model: requests per second, and the token of its caller. Yields once it has begun."""
     spec = to.with_suffix(".json")
@@ -30,6 +36,7 @@ def sending(
         {
             "model": model,
             "rate": rate,
+            "grpc_share": grpc_share,
             "samples": str(examples / model / "held-out.npz"),
             "token": tokens[model],
         }
