@@ -1,6 +1,6 @@
 # Every task of the project. `make help` lists them; CI calls these and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-engine test-live check fmt golden docs lock torture
+.PHONY: help setup demo test test-full test-unit test-engine test-live check fmt golden docs lock torture
 
 # The first Python on PATH that is supported; `make PYTHON=…` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -22,6 +22,10 @@ demo: ## set up all it needs, then the whole platform on this machine: good and 
 
 test: ## set up all it needs, then every tier: unit, engine, live
 	@$(TOOLCHAIN) setup engine live
+	@$(BIN)/python -m pytest -m "not full"
+
+test-full: ## every tier, and what takes longer still
+	@$(TOOLCHAIN) setup engine live
 	@$(BIN)/python -m pytest -m ""
 
 test-unit: ## no engine, no network
@@ -30,11 +34,11 @@ test-unit: ## no engine, no network
 
 test-engine: ## the real Pulumi engine
 	@$(TOOLCHAIN) setup engine
-	@$(BIN)/python -m pytest -m engine
+	@$(BIN)/python -m pytest -m "engine and not full"
 
 test-live: ## real Triton, Envoy, Prometheus
 	@$(TOOLCHAIN) setup live
-	@$(BIN)/python -m pytest -m live
+	@$(BIN)/python -m pytest -m "live and not full"
 
 check: ## format, lint, types, import rules, unit tests with coverage, docs, workflows
 	@$(TOOLCHAIN) setup check

@@ -142,7 +142,7 @@ def test_no_message_names_a_command_that_does_not_exist() -> None:
     wrong = [
         f"{path.name}: {span}"
         for path, text in texts.items()
-        for span in re.findall(r"`(serving [a-z]+ [^`{\n]*)", text)
+        for span in re.findall(r'`(serving [a-z]+ [^`"{\n]*)', text)
         if why_it_does_not_parse(shlex.split(span)[1:])
     ]
     assert wrong == []
