@@ -16,10 +16,11 @@ from serving.load import Load
 from serving.stacks.local.status import addresses, processes
 
 DELAY_MS: Final = 10
+INSTANCES: Final = 4
 WARM_UP_SECONDS: Final = 3.0
 RUNS: Final = 3
 SECONDS: Final = 15.0
-RATES: Final = tuple(float(rate) for rate in range(80, 1201, 80))
+RATES: Final = tuple(float(rate) for rate in range(200, 481, 20))
 """Tried one after the other: what is answered in time, at the rate it was asked, is held."""
 HELD_P99_MS: Final = 100.0
 

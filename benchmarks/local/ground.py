@@ -26,6 +26,10 @@ from serving.stacks.local.place import STATE, Place
 
 MODEL: Final = "digits"
 TENANT: Final = "vision"
+ROOM: Final = 20
+"""Models that the tenant may have."""
+REQUESTS_PER_SECOND: Final = 100_000
+"""That the tenant may send: its limit is looked at, and never reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +75,13 @@ class Bench:
         with file.open("w", encoding="utf-8") as stream:
             YAML().dump({**document, "name": model, **changes}, stream)
 
-    def room_for(self, models: int) -> None:
-        """In the quota of the tenant whose they all are."""
-        file = self.catalog / "tenants" / f"{TENANT}.yaml"
-        document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-        quota = {"models": models, "cpu": 4 * models, "memory": f"{4 * models}Gi"}
-        with file.open("w", encoding="utf-8") as stream:
-            YAML().dump({**document, "quota": quota}, stream)
+    def one_by_one(self, instances: int) -> None:
+        """Without batches it is the model that holds no more, and not what else runs here."""
+        file = self.catalog / "models" / f"{MODEL}.yaml"
+        runtime = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["runtime"]
+        served = runtime["models"][MODEL]
+        served |= {"batching": {"enabled": False}, "instances": {"count": instances}}
+        self.contract(MODEL, runtime=runtime)
 
     def configure(self, **values: Any) -> None:
         file = made(self.place).file
@@ -96,6 +100,7 @@ def bench(folder: Path, name: str, examples: Path, models: Sequence[str]) -> Ite
     made(found.place)
     (found.catalog / "models").mkdir(parents=True)
     shutil.copytree(PLATFORM / "tenants", found.catalog / "tenants")
+    _provide(found.catalog / "tenants" / f"{TENANT}.yaml")
     for model in models:
         found.contract(model, like=model)
     found.configure(catalog=str(found.catalog))
@@ -103,3 +108,11 @@ def bench(folder: Path, name: str, examples: Path, models: Sequence[str]) -> Ite
         yield found
     finally:
         control.down(found.place, purge=True)
+
+
+def _provide(tenant: Path) -> None:
+    document = YAML(typ="safe").load(tenant.read_text(encoding="utf-8"))
+    document["quota"] = {"models": ROOM, "cpu": 4 * ROOM, "memory": f"{4 * ROOM}Gi"}
+    document["requests_per_second"] = REQUESTS_PER_SECOND
+    with tenant.open("w", encoding="utf-8") as stream:
+        YAML().dump(document, stream)

@@ -35,7 +35,7 @@ from serving.promotion.record import (
     Resumed,
     Started,
 )
-from serving.promotion.stack import PulumiStack, Still
+from serving.promotion.stack import Changes, PulumiStack, Still
 from serving.promotion.stopping import stop_asked
 from tests.engine import small
 from tests.engine.double_folder import Folder
@@ -122,9 +122,9 @@ class HaltedStack(PulumiStack):
 
     effects: HaltedEffects
 
-    def _up(self, wrong: list[str], still: Still) -> None:
+    def _up(self, wrong: list[str], still: Still, wanted: Changes) -> None:
         self.effects.begin(Where.UPDATE)
-        super()._up(wrong, still)
+        super()._up(wrong, still, wanted)
 
 
 class Scripted:

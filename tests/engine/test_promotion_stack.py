@@ -106,6 +106,23 @@ def test_what_somebody_edited_for_another_model_is_deployed_and_not_lost(
     assert place.weight("digits") == 5
 
 
+def test_a_change_that_another_process_has_overwritten_before_the_update_is_made_all_the_same(
+    place: small.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, mine = selected(place), place.checkout("mine")
+    configure, others = stack._configure, [{"digits": {"stable": 1}, "words": {"stable": 1}}]
+
+    def raced(table: Mapping[str, Release]) -> None:
+        configure(table)
+        if others:
+            place.configure(mine, others.pop())
+
+    monkeypatch.setattr(stack, "_configure", raced)
+    stack.apply({"digits": CANARY}, patience=0)
+    assert stack.deployed()["digits"].canary == CANARY.canary
+    assert place.weight("digits") == 5
+
+
 def test_a_checkout_older_than_what_is_deployed_brings_nothing_back(place: small.Place) -> None:
     selected(place).apply({"digits": CANARY}, patience=0)
     old = place.checkout("old", {"digits": {"stable": 1}, "words": {"stable": 1}})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
 
 from serving.errors import InputError, ServingError
 from serving.promotion.engine_lock import folder_of, locks_in
+from serving.promotion.engine_messages import told, without_traceback
 from serving.promotion.journal import Overtaken
 from serving.promotion.unfinished import Find, settle
 from serving.settings import Release
@@ -25,8 +25,6 @@ Changes: TypeAlias = Mapping[str, Release | None]
 KEY: Final = "serving:releases"
 _STACK: Final = "pulumi:pulumi:Stack"
 POLL_SECONDS: Final = 1.0
-_QUALIFIED: Final = re.compile(r"^[\w.]+: ")
-"""The name of an exception, before its message."""
 ATTEMPTS: Final = 5
 """To merge, where other promotions change the same stack meanwhile."""
 
@@ -40,6 +38,10 @@ def always() -> None: ...
 
 class Locked(ServingError):
     """Somebody alive is changing the stack."""
+
+
+class _Replaced(Exception):
+    """Another process has written its own table over ours since."""
 
 
 class UpdateFailed(ServingError):
@@ -99,7 +101,7 @@ class PulumiStack:
                 "to the backend that has it"
             ) from None
         except auto.CommandError as error:
-            raise UpdateFailed(f"stack {name}: {_told(error)}") from error
+            raise UpdateFailed(f"stack {name}: {told(error)}") from error
 
     def deployed(self) -> Mapping[str, Release]:
         return deployed_in(self._state()) or {}
@@ -125,23 +127,25 @@ class PulumiStack:
                 if table != configured:
                     self._configure(table)
                 settle(self._stack, state, self._find)
-                self._up(wrong, still)
+                self._up(wrong, still, {model: table.get(model) for model in changes})
                 return
             except Overtaken:
                 self._unconfigure(changes)
                 raise
+            except _Replaced:
+                overtaken += 1
             except ConcurrentUpdateError as error:
-                self._wait(until, self.locked_by() or _told(error))
+                self._wait(until, self.locked_by() or told(error))
             except auto.CommandError as error:
                 if {**self.deployed(), **changes} == {**before, **changes}:
-                    said = "; ".join(dict.fromkeys(wrong)) or _told(error)
+                    said = "; ".join(dict.fromkeys(wrong)) or told(error)
                     raise UpdateFailed(f"stack {self._stack.name}: {said}") from error
                 overtaken += 1
         raise Locked(f"stack {self._stack.name}: others changed it {ATTEMPTS} times meanwhile")
 
-    def _up(self, wrong: list[str], still: Still) -> None:
+    def _up(self, wrong: list[str], still: Still, wanted: Changes) -> None:
         """What the engine says is wrong is added to `wrong`."""
-        overtaken: list[Overtaken] = []
+        late: list[Overtaken | _Replaced] = []
         program = self._stack.workspace.program
         if program is None:
             raise TypeError("a promotion hands its program to the engine itself")
@@ -149,9 +153,11 @@ class PulumiStack:
         def checked() -> None:
             try:
                 still()
-            except Overtaken as error:
-                overtaken.append(error)
-                raise pulumi.RunError(str(error)) from error
+                _check(wanted)
+            except (Overtaken, _Replaced) as error:
+                late.append(error)
+                # an error that said nothing would be a program that wants nothing to be there
+                raise pulumi.RunError(f"nothing is changed: {error!r}") from error
             program()
 
         def heard(event: auto.EngineEvent) -> None:
@@ -163,8 +169,8 @@ class PulumiStack:
         try:
             self._stack.up(policy_packs=self._policy_packs, on_event=heard, program=checked)
         except auto.CommandError as error:
-            if overtaken:
-                raise overtaken[0] from error
+            if late:
+                raise late[0] from error
             raise
 
     def destroy(self, patience: float) -> None:
@@ -188,7 +194,7 @@ class PulumiStack:
         try:
             yield
         except auto.CommandError as error:
-            raise UpdateFailed(f"stack {self._stack.name}: {_told(error)}") from error
+            raise UpdateFailed(f"stack {self._stack.name}: {told(error)}") from error
 
     def _configured(self) -> Mapping[str, Release]:
         with self._explained():
@@ -234,6 +240,14 @@ class _Terse(auto.Stack):
         return ()
 
 
+def _check(wanted: Changes) -> None:
+    """What the engine was started with, while nobody else can start it."""
+    project, _, name = KEY.partition(":")
+    table = _table(json.loads(pulumi.Config(project).get(name) or "{}"))
+    if {model: table.get(model) for model in wanted} != wanted:
+        raise _Replaced
+
+
 def deployed_in(state: auto.Deployment) -> Mapping[str, Release] | None:
     """None before the first update, and after the stack was destroyed."""
     resources = (state.deployment or {}).get("resources") or []
@@ -272,23 +286,5 @@ def merged(deployed: Mapping[str, Release], changes: Changes) -> Mapping[str, Re
     return table
 
 
-def without_traceback(message: str) -> str:
-    """The message of a resource of this machine, without the code in which it was raised."""
-    lines = message.strip().splitlines()
-    if not lines or not lines[0].startswith("Traceback "):
-        return message.strip()
-    last = max(index for index, line in enumerate(lines) if line.startswith("Traceback "))
-    raised = next((n for n in range(last + 1, len(lines)) if not lines[n].startswith(" ")), last)
-    return "\n".join([_QUALIFIED.sub("", lines[raised]), *lines[raised + 1 :]])
-
-
 def _table(entries: Mapping[str, Any]) -> Mapping[str, Release]:
     return {model: Release.model_validate(entry, strict=False) for model, entry in entries.items()}
-
-
-def _told(error: auto.CommandError) -> str:
-    """What the engine says is wrong, without the resources that are well."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    wrong = [line.partition("error: ")[2] for line in lines if "error: " in line]
-    silent = [line for line in lines if line.startswith(("code:", "stderr:"))]
-    return "; ".join(dict.fromkeys(filter(None, wrong))) or f"the engine ended: {', '.join(silent)}"
