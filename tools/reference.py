@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from serving.cli import app
 from serving.contract.model import ModelContract
 from serving.contract.schema import json_schema
-from serving.settings import Settings
+from serving.settings import LocalSettings, Settings
 from serving.tenancy import Tenant
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "reference"
@@ -38,18 +38,23 @@ def pages() -> Mapping[str, str]:
             "Stack settings",
             "Keys of `Pulumi.<stack>.yaml`, each written `serving:<key>`.",
             Settings,
-        ),
+        )
+        + f"\n## `target: local`\n\n{fields_table(LocalSettings, but=Settings)}",
         "cli.md": commands_page(),
     }
 
 
 def fields_page(title: str, intro: str, kind: type[BaseModel]) -> str:
+    return f"{NOTE}# {title}\n\n{intro}\n\n{fields_table(kind)}"
+
+
+def fields_table(kind: type[BaseModel], but: type[BaseModel] = BaseModel) -> str:
+    """Without those fields that are listed as another's."""
     schema = kind.model_json_schema()
+    for listed in but.model_fields:
+        del schema["properties"][listed]
     rows = "".join(_rows(schema, schema.get("$defs", {}), ""))
-    return (
-        f"{NOTE}# {title}\n\n{intro}\n\n"
-        f"| field | takes | default | meaning |\n|---|---|---|---|\n{rows}"
-    )
+    return f"| field | takes | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def _rows(schema: Mapping[str, Any], known: Mapping[str, Any], prefix: str) -> Iterator[str]:

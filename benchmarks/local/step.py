@@ -74,13 +74,11 @@ def with_doubles(bench: Bench, models: int) -> Step:
         return measured(bench, models)
 
 
-def _double(
-    real: Callable[[triton.Replica, Place], ProcessArgs],
-) -> Callable[[triton.Replica, Place], ProcessArgs]:
-    def process(replica: triton.Replica, place: Place) -> ProcessArgs:
+def _double(real: Callable[..., ProcessArgs]) -> Callable[..., ProcessArgs]:
+    def process(replica: triton.Replica, place: Place, **options: bool) -> ProcessArgs:
         port, url = replica.server.http_port, f"{replica.server.url}/"
         return replace(
-            real(replica, place),
+            real(replica, place, **options),
             command=[sys.executable, "-I", "-S", "-c", DOUBLE, str(port)],
             ready=[Probe(url=url)],
             alive=Probe(url=url),

@@ -91,4 +91,5 @@ def delete(props: Props) -> None:
     supervision.stop(props)
 
 
-_ASKED = frozenset(ProcessArgs.__dataclass_fields__)
+_ASKED = frozenset(ProcessArgs.__dataclass_fields__) - {"alive", "alive_seconds"}
+"""What it is asked while it runs is no reason to start it again."""

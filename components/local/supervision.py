@@ -89,7 +89,8 @@ def wrong_with(props: Mapping[str, Any]) -> str:
     found = read(record_of(props))
     if found is None or not lives(found):
         return "is not running"
-    probe, seconds = props["alive"], float(props["alive_seconds"])
+    probe = props.get("alive")  # the engine leaves out what is None
+    seconds = float(props["alive_seconds"])
     # once more: who is busy is not ill
     if probe and asked(probe, seconds) and (wrong := asked(probe, seconds)):
         return f"runs (process {found['pid']}), but {wrong}"

@@ -83,7 +83,7 @@ class _State:
     refused: int
     """Updates, since Envoy started."""
     settled: bool = True
-    """What is new has been asked once whether it is healthy."""
+    """What is new has asked once: its servers whether they are well, an issuer for its keys."""
 
 
 class _Envoy:
@@ -139,7 +139,10 @@ class _Envoy:
             tables = _section(dump, "RoutesConfigDump").get("dynamic_route_configs", [{}])
             return _State(tables[0].get("version_info", ""), refused)
         if name == LISTENERS:
-            return _State(_section(dump, "ListenersConfigDump").get("version_info", ""), refused)
+            listeners = _section(dump, "ListenersConfigDump")
+            known = listeners.get("dynamic_listeners", ())
+            warming = any("warming_state" in each for each in known)
+            return _State(listeners.get("version_info", ""), refused, not warming)
         clusters = _section(dump, "ClustersConfigDump")
         warming = bool(clusters.get("dynamic_warming_clusters"))
         return _State(clusters.get("version_info", ""), refused, not warming)

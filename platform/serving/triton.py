@@ -38,6 +38,9 @@ _LOG_LINES: Final = 20
 CHATTER: Final = r"[IW]\d{4} |[|+]|E\d{4} .*CudaDriverHelper"
 """Lines of Triton's log that never say why it failed; the last is there wherever no GPU is."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a mount of the kernel
+EXPORTING: Final = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2s"}
+"""In the environment of a server that is traced: it would wait 10 s for a collector that hangs
+before it ends."""
 _LISTEN: Final = "0A"
 """As /proc/net/tcp writes that state."""
 
@@ -158,6 +161,23 @@ def surface(server: Server) -> list[str]:
         f"--backend-config=python,shm-region-prefix-name={server.shared_memory}",
         f"--exit-timeout-secs={_EXIT_SECONDS}",
     ]
+
+
+def traced(endpoint: str, model: str, version: int, instance: str) -> list[str]:
+    """Spans of each request that has a trace already, and of no other."""
+    resource = {
+        "service.name": model,
+        "service.version": str(version),
+        "service.instance.id": instance,
+    }
+    settings = [
+        "mode=opentelemetry",
+        "level=TIMESTAMPS",
+        "rate=0",
+        f"opentelemetry,url={endpoint}",
+        *(f"opentelemetry,resource={name}={value}" for name, value in resource.items()),
+    ]
+    return [f"--trace-config={setting}" for setting in settings]
 
 
 def _spawn(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

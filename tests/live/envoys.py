@@ -194,7 +194,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, models: Sequence[Served], *tenants: Tenant) -> Iterator[Envoy]:
+def running(
+    folder: Path, models: Sequence[Served], *tenants: Tenant, **changes: Any
+) -> Iterator[Envoy]:
+    """Of the gateway itself, `changes` say what is otherwise."""
     issuer = Issuer(folder / "keys")
     gateway = Gateway(
         port=free_port(), admin_port=free_port(), served=models,
@@ -202,7 +205,7 @@ def running(folder: Path, models: Sequence[Served], *tenants: Tenant) -> Iterato
         jwks=issuer.jwks, edges=histogram_edges(one.contract for one in models),
         folder=str(folder), access_log=str(folder / "access.log"),
     )  # fmt: skip
-    envoy = Envoy(gateway, issuer)
+    envoy = Envoy(replace(gateway, **changes), issuer)
     envoy.write_all()
     command = locate("envoy").command(
         "-c", str(folder / BOOTSTRAP), "--concurrency", "1", "--use-dynamic-base-id",

@@ -21,6 +21,8 @@ from serving.registry.folder_store import FolderStore
 from serving.registry.model_file import read
 from serving.registry.publish import Candidate, publish
 from serving.stacks.local.place import Place
+from serving.toolchain import cache
+from tests.live import confined
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -51,9 +53,10 @@ class LocalStack:
             publish(candidate, FolderStore(self.place.store))
 
     def configure(self, **values: Any) -> None:
-        """As a person would, with an editor."""
+        """As a person would, with an editor; None takes a setting out."""
         document = yaml.safe_load(self.project.file.read_text(encoding="utf-8"))
-        document["config"] |= {f"serving:{name}": value for name, value in values.items()}
+        config = document["config"] | {f"serving:{name}": value for name, value in values.items()}
+        document["config"] = {key: value for key, value in config.items() if value is not None}
         self.project.file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
     def up(self) -> list[str]:
@@ -66,6 +69,18 @@ class LocalStack:
         command = [sys.executable, "-m", "serving.cli", *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def serving_confined(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Without a home, and where the kernel can say so, without leave to write elsewhere."""
+        state = str(self.place.root.parent)
+        command = [sys.executable, "-m", "serving.cli", *arguments]
+        if confined.version() > 0:
+            command = [sys.executable, "-m", confined.__name__, state, "/dev", "--", *command]
+        bare = {"PATH": os.environ["PATH"], "SERVING_STATE": state, "TMPDIR": state}
+        nowhere = {"HOME": "/proc/nowhere", "SERVING_CACHE": str(cache.home())}
+        return subprocess.run(
+            command, env=bare | nowhere, cwd=ROOT, capture_output=True, text=True, check=False
         )
 
 

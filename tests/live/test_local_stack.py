@@ -21,9 +21,14 @@ from serving.local import control
 from serving.stacks.local.issuer import Issuer
 from serving.stacks.local.status import addresses, processes
 from serving.toolchain import locate
+from tests.live.collector import Collector, collecting
+from tests.live.envoys import until
+from tests.live.key_servers import AUDIENCE, ISSUER, KeyServer, key_server
 from tests.live.stacks import ROOT, LocalStack, local_stack
 
 pytestmark = pytest.mark.live
+
+CALLER = "00f067aa0ba902b7"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(folder: Path, built: Path) -> Iterator[LocalStack]:
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path, built: Path, collector: Collector) -> Iterator[LocalStack]:
     with (
         pytest.MonkeyPatch.context() as environment,
         local_stack(folder) as made,
@@ -41,7 +52,10 @@ def stack(folder: Path, built: Path) -> Iterator[LocalStack]:
         environment.setenv("SERVING_STATE", str(folder))
         made.publish("digits", built, 1, 2)
         made.publish("tickets", built, 1)
-        made.configure(releases={"digits": {"stable": 1}, "tickets": {"stable": 1}})
+        made.configure(
+            releases={"digits": {"stable": 1}, "tickets": {"stable": 1}},
+            traces={"endpoint": collector.endpoint},
+        )
         made.up()
         yield made
 
@@ -67,6 +81,28 @@ def test_it_serves_each_model_at_one_address(stack: LocalStack) -> None:
     for model in ("digits", "tickets"):
         answer = asked(stack, model)
         assert (answer.status_code, answer.headers["x-served-version"]) == (200, "1")
+
+
+def test_one_trace_goes_through_the_gateway_and_the_server(
+    stack: LocalStack, collector: Collector
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert asked(stack, traceparent=f"00-{trace}-{CALLER}-01").status_code == 200
+
+    def whole() -> bool:
+        spans = collector.of(trace)
+        known = {CALLER, *(span.id for span in spans)}
+        services = {span.service for span in spans}
+        return services == {"gateway", "digits"} and {span.parent for span in spans} <= known
+
+    until(whole)
+
+
+def test_probes_are_not_traced(collector: Collector) -> None:
+    def traces(*services: str) -> set[str]:
+        return {span.trace for span in collector.spans if span.service in services}
+
+    until(lambda: traces("digits", "tickets") <= traces("gateway"))
 
 
 def test_a_second_up_changes_nothing(stack: LocalStack) -> None:
@@ -197,15 +233,57 @@ def test_a_second_stack_runs_beside_the_first(stack: LocalStack, folder: Path) -
     assert asked(stack).status_code == 200
 
 
-def test_nothing_is_left_when_it_is_down(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def other_issuer(stack: LocalStack) -> Iterator[KeyServer]:
+    """Takes the place of the stack's own, and nothing is traced any more."""
+    with key_server() as issuer:
+        issuer.start()
+        trusted = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": issuer.address}
+        stack.configure(identity=trusted, traces=None)
+        stack.up()
+        yield issuer
+
+
+def test_the_tokens_of_another_issuer_take_the_place_of_its_own(
+    stack: LocalStack, other_issuer: KeyServer
+) -> None:
+    assert asked(stack).status_code == 401
+    theirs = asked(stack, authorization=f"Bearer {other_issuer.token()}")
+    assert theirs.status_code == 200
+    refused = stack.serving("local", "token", "vision")
+    assert refused.returncode == 2
+    assert f"its gateway takes only tokens of {ISSUER}" in refused.stderr
+
+
+def test_nobody_can_send_a_span_where_the_setting_is_gone(
+    stack: LocalStack, other_issuer: KeyServer, collector: Collector
+) -> None:
+    trace = {"traceparent": f"00-80f198ee56343ba864fe8b2a57d3eff7-{CALLER}-01"}
+    token = {"authorization": f"Bearer {other_issuer.token()}"}
+    assert asked(stack, **trace, **token).status_code == 200
+    for name in ("digits-1-1", "tickets-1-1"):
+        assert b"--trace-config" not in Path(f"/proc/{pids(stack)[name]}/cmdline").read_bytes()
+    assert "traces::" not in httpx.get(f"{addresses(stack.place).gateway_admin}/clusters").text
+    assert collector.of("80f198ee56343ba864fe8b2a57d3eff7") == []
+
+
+def test_without_a_home_it_writes_only_into_its_folder_and_leaves_nothing_running(
+    folder: Path,
+) -> None:
     with local_stack(folder, "short") as short:
-        short.up()
+
+        def told(*arguments: str) -> str:
+            ran = short.serving_confined("local", *arguments, "--stack", "short")
+            assert ran.returncode == 0, ran.stderr
+            return ran.stdout
+
+        told("up")
         started = pids(short)
-        down = short.serving("local", "down", "--stack", "short")
-        assert down.returncode == 0, down.stderr
+        assert {each["name"] for each in json.loads(told("status", "--json"))} == started.keys()
+        told("down")
         assert {name: start_of(pid) for name, pid in started.items()} == dict.fromkeys(started)
         assert processes(short.place) == []
-        assert short.serving("local", "down", "--stack", "short", "--purge").returncode == 0
+        told("down", "--purge")
         assert not short.place.root.exists()
         checkout: Any = subprocess.run(
             ["git", "status", "--porcelain", "Pulumi.local.yaml", "platform/models"],

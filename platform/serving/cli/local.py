@@ -132,14 +132,13 @@ def token(
     ] = False,
 ) -> None:
     """Issue a token for the gateway, as an identity provider would."""
-    from serving.local.project import project_of
-    from serving.stacks.local.issuer import Issuer
+    from serving.local.project import issuer_of, project_of
 
     place = _place(stack)
+    issuer = issuer_of(place)
     known = project_of(place).catalog().tenants
     if tenant not in known:
         raise InputError(f"{tenant}: is no tenant, expected one of {', '.join(sorted(known))}")
-    issuer = Issuer(place.keys)
     typer.echo(issuer.issue(tenant, "somebody", minutes * 60, pin=pin))
 
 

@@ -15,8 +15,8 @@ from serving.demo.scenario import MODEL, OPENING, WAIVER
 from serving.demo.show import Screen
 from serving.errors import ServingError
 from serving.local import control
+from serving.local.project import issuer_of
 from serving.registry.model_file import read
-from serving.stacks.local.issuer import Issuer
 from serving.stacks.local.place import Place
 from serving.stacks.local.status import addresses
 
@@ -82,7 +82,7 @@ def _first_release(place: Place, log: Path) -> None:
 
 
 def _tokens(place: Place) -> Mapping[str, str]:
-    issuer = Issuer(place.keys)
+    issuer = issuer_of(place)
     tenants = {
         model: read(stage.contract_file(place, model)).contract.tenant for model in stage.MODELS
     }

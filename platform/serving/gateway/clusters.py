@@ -16,10 +16,12 @@ from serving.gateway.documents import (
     named,
     seconds,
 )
+from serving.gateway.keys import issuer
 from serving.gateway.limits import timeouts
 from serving.gateway.names import SERVED_VERSION, Role
 from serving.gateway.probe import health_check
-from serving.gateway.table import Gateway, Served, Server
+from serving.gateway.table import Gateway, RemoteKeys, Served, Server
+from serving.gateway.tracing import collector
 
 METADATA: Final = "serving"
 """Where an endpoint carries its version."""
@@ -45,7 +47,15 @@ server has failed."""
 
 
 def clusters(gateway: Gateway) -> Document:
-    return document(CLUSTER, [one for served in gateway.served for one in _of_model(served)])
+    models = [one for served in gateway.served for one in _of_model(served)]
+    return document(CLUSTER, [*models, *_of_gateway(gateway)])
+
+
+def _of_gateway(gateway: Gateway) -> Iterator[dict[str, Any]]:
+    if isinstance(gateway.jwks, RemoteKeys):
+        yield issuer(gateway.jwks)
+    if gateway.traces:
+        yield collector(gateway.traces)
 
 
 def _of_model(served: Served) -> Iterator[dict[str, Any]]:

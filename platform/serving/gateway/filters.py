@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from serving.gateway.documents import named
+from serving.gateway.keys import keys
 from serving.gateway.limits import SMALLEST_BODY, token_bucket
 from serving.gateway.table import Gateway
+from serving.gateway.tracing import withheld
 
 JWT: Final = "envoy.filters.http.jwt_authn"
 RATE: Final = "envoy.filters.http.local_ratelimit"
@@ -23,7 +25,6 @@ FAILURE: Final = "failure"
 TENANT: Final = "x-tenant"
 
 CLOCK_SKEW_SECONDS: Final = 10
-KNOWN_TOKENS: Final = 1000
 
 OURS: Final = (
     "x-tenant", "x-pin", "x-claim", "x-jwt", "x-served-version", "x-envoy-",
@@ -41,6 +42,7 @@ def filters(gateway: Gateway) -> list[dict[str, Any]]:
         _rate(gateway),
         named(BUFFER, "filters.http.buffer.v3.Buffer", max_request_bytes=SMALLEST_BODY),
         named(GRPC, "filters.http.grpc_stats.v3.FilterConfig"),
+        *([withheld()] if gateway.traces else []),
         named(ROUTER, "filters.http.router.v3.Router", suppress_envoy_headers=True),
     ]
 
@@ -58,7 +60,6 @@ def _token(gateway: Gateway) -> dict[str, Any]:
     provider = {
         "issuer": gateway.issuer,
         "audiences": [gateway.audience],
-        "local_jwks": {"inline_string": gateway.jwks},
         # no other place: a token in a query string ends up in logs
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
         "require_expiration": True,
@@ -67,7 +68,7 @@ def _token(gateway: Gateway) -> dict[str, Any]:
         "failed_status_in_metadata": FAILURE,
         "claim_to_headers": [{"header_name": TENANT, "claim_name": "tenant"}],
         "clear_route_cache": True,
-        "jwt_cache_config": {"jwt_cache_size": KNOWN_TOKENS},
+        **keys(gateway),
     }
     return named(
         JWT,

@@ -18,6 +18,7 @@ from serving.gateway.filters import dropped_headers, filters
 from serving.gateway.refusals import refusals
 from serving.gateway.routes import NAME
 from serving.gateway.table import Gateway
+from serving.gateway.tracing import chosen, tracing
 
 STAT_PREFIX: Final = "gateway"
 STREAMS_OF_CONNECTION: Final = 1000
@@ -46,7 +47,11 @@ def _manager(gateway: Gateway) -> dict[str, Any]:
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=STAT_PREFIX,
         rds={"route_config_name": NAME, "config_source": file_of(gateway.folder, ROUTES)},
-        early_header_mutation_extensions=[dropped_headers()],
+        early_header_mutation_extensions=[
+            dropped_headers(),
+            *([chosen(gateway.traces)] if gateway.traces else []),
+        ],
+        **({"tracing": tracing(gateway.traces)} if gateway.traces else {}),
         http_filters=filters(gateway),
         access_log=[access_log(gateway.access_log)],
         local_reply_config={"mappers": list(refusals())},

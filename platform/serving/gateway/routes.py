@@ -157,7 +157,6 @@ def _copied(served: Served, version: int, call: Call) -> dict[str, Any]:
     return {
         "cluster": names.cluster(served.name, version, "mirror", protocol=call.protocol),
         "runtime_fraction": {"default_value": share},
-        "trace_sampled": False,
         "disable_shadow_host_suffix_append": True,
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.contract.model import ModelContract
-from serving.settings import Release
+from serving.settings import Release, Traces
 from serving.tenancy import Tenant
 
 
@@ -47,6 +47,16 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RemoteKeys:
+    """Of an issuer that changes them by itself."""
+
+    address: str
+    refresh_seconds: int
+    authorities: str
+    """A file of certificates: whom https is believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gateway:
     port: int
     admin_port: int
@@ -54,8 +64,9 @@ class Gateway:
     tenants: Mapping[str, Tenant]
     issuer: str
     audience: str
-    jwks: str
-    """The issuer's public keys, as a JSON Web Key Set."""
+    jwks: str | RemoteKeys
+    """The issuer's public keys, as a JSON Web Key Set, or where it publishes them."""
+    traces: Traces | None = None
     edges: Sequence[float]
     """Of the latency histograms, in milliseconds. Only a restart changes them, so they are those of
     all models that may ever be served here."""

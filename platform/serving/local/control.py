@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pulumi import automation as auto
+from semver import VersionInfo
 
 from serving.errors import InputError
 from serving.local.project import Project, made, project_of
@@ -18,7 +19,7 @@ from serving.promotion.stack import PulumiStack
 from serving.stacks.local import remains
 from serving.stacks.local.place import Place
 from serving.stacks.program import program
-from serving.toolchain import locate
+from serving.toolchain import Tool, locate
 
 Tell = Callable[[str], None]
 PATIENCE_SECONDS: Final = 120.0
@@ -81,13 +82,22 @@ def _refuse_promotions(place: Place) -> None:
 
 
 def workspace(place: Place, project: Project) -> auto.LocalWorkspace:
-    engine = locate("pulumi").path
+    engine = locate("pulumi")
+    path = f"{engine.path.parent}{os.pathsep}{os.environ['PATH']}"
     return auto.LocalWorkspace(
         work_dir=str(project.folder),
         program=program,
-        env_vars=environment(place) | {"PATH": f"{engine.parent}{os.pathsep}{os.environ['PATH']}"},
-        pulumi_command=auto.PulumiCommand(str(engine.parent.parent), skip_version_check=True),
+        env_vars=environment(place) | {"PATH": path},
+        pulumi_command=_Engine(engine),
     )
+
+
+class _Engine(auto.PulumiCommand):
+    """Pulumi's own would ask for its version first, which writes into the caller's home."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.command = str(tool.path)
+        self.version = VersionInfo.parse(tool.version)
 
 
 def environment(place: Place) -> dict[str, str]:

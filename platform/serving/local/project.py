@@ -16,8 +16,9 @@ from ruamel.yaml.error import YAMLError
 
 from serving.catalog import PLATFORM, Catalog
 from serving.errors import InputError
-from serving.settings import Settings, parse
+from serving.settings import LocalSettings, Settings, parse
 from serving.stacks.config import NAMESPACE
+from serving.stacks.local.issuer import Issuer
 from serving.stacks.local.place import Place
 from serving.stacks.program import catalog_of
 
@@ -66,6 +67,19 @@ def project_of(place: Place) -> Project:
         f"no Pulumi.{place.name}.yaml; run `serving local up --stack {place.name}` first, or name "
         "another stack with --stack"
     )
+
+
+def issuer_of(place: Place) -> Issuer:
+    """The stack's own. Raises InputError where its gateway takes the tokens of another."""
+    project = project_of(place)
+    settings = project.settings()
+    if isinstance(settings, LocalSettings) and settings.identity is not None:
+        raise InputError(
+            f"stack {place.name}: its gateway takes only tokens of {settings.identity.issuer}: get "
+            f"one there, or remove serving:identity from {project.file} and run `serving local up "
+            f"--stack {place.name}`"
+        )
+    return Issuer(place.keys)
 
 
 def made(place: Place) -> Project:

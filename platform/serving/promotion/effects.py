@@ -138,7 +138,10 @@ class Effects:
             entry = self._stack.deployed().get(model)
             if entry is None or entry.model_copy(update={"revision": 0}) != canary:
                 raise
-            self._confirm(model, shares_of(canary))
+            try:
+                self._confirm(model, shares_of(canary))
+            except ServingError as unconfirmed:
+                raise ServingError(f"{error}; {unconfirmed}") from error
             return f"in force, though {error}"
         return ""
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from serving.contract.fields import Section
 from serving.errors import InputError
-from serving.settings import AwsSettings, Release, parse
+from serving.settings import AwsSettings, LocalSettings, Release, parse
 from tests.unit import stacks
 
 SMALLEST: dict[str, Any] = {
@@ -98,6 +98,77 @@ def test_a_wrong_value_is_refused_under_its_key_in_its_file(
     with pytest.raises(InputError) as refused:
         settings(**changes)
     assert str(refused.value).startswith(f"Pulumi.dev.yaml: {said}")
+
+
+def local(**values: Any) -> LocalSettings:
+    found = parse({"target": "local", "environment": "dev", **values}, "Pulumi.local.yaml")
+    assert isinstance(found, LocalSettings)
+    return found
+
+
+IDENTITY = {"issuer": "https://id.example.com/", "audience": "inference"}
+
+
+def test_a_local_stack_traces_nothing_and_trusts_its_own_issuer_unless_told() -> None:
+    assert (local().traces, local().identity) == (None, None)
+
+
+def test_a_collector_is_named_by_its_whole_address() -> None:
+    traces = local(traces={"endpoint": "http://127.0.0.1:4318/v1/traces"}).traces
+    assert traces is not None
+    assert traces.sampling_percent == 10
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        "https://id.example.com/keys",
+        "https://id.example.com:8443/keys?p=policy",
+        "http://localhost:8080/keys",
+        "http://127.0.0.1/keys",
+    ],
+)
+def test_keys_come_over_https_or_from_this_machine(jwks: str) -> None:
+    identity = local(identity={**IDENTITY, "jwks": jwks}).identity
+    assert identity is not None
+    assert (identity.jwks, identity.refresh_seconds) == (jwks, 60)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"traces": {}}, "traces.endpoint: is missing"),
+        ({"traces": {"endpoint": "127.0.0.1:4318"}}, "traces.endpoint: is not valid"),
+        ({"traces": {"endpoint": "http://a:x/v1"}}, "traces.endpoint: is not valid"),
+        ({"traces": {"endpoint": "http://a b/v1"}}, "traces.endpoint: is not valid"),
+        (
+            {"traces": {"endpoint": "https://a/v1/traces"}},
+            "traces.endpoint: is not valid, got 'https://a/v1/traces', expected an address such as "
+            "http://127.0.0.1:4318/v1/traces",
+        ),
+        ({"traces": {"endpoint": "http://a:4318"}}, "traces.endpoint: is not valid"),
+        (
+            {"traces": {"endpoint": "http://a/v1", "sampling_percent": 101}},
+            "traces.sampling_percent: is not valid, got 101, expected ≤ 100",
+        ),
+        (
+            {"identity": {**IDENTITY, "jwks": "http://id.example.com/keys"}},
+            "identity.jwks: is not valid, got 'http://id.example.com/keys', "
+            "expected https, or http on this machine itself",
+        ),
+        ({"identity": {**IDENTITY, "jwks": "https://10.0.0.1/keys"}}, "identity.jwks: is not"),
+        ({"identity": {**IDENTITY, "jwks": "https://a:b@c/keys"}}, "identity.jwks: is not valid"),
+        ({"identity": {**IDENTITY, "jwks": "file:///keys"}}, "identity.jwks: is not valid"),
+        ({"identity": {**IDENTITY, "issuer": ""}}, "identity.issuer: is not valid"),
+        ({"identity": {"jwks": "https://a/keys"}}, "identity.issuer: is missing"),
+    ],
+)
+def test_a_wrong_value_of_a_local_stack_is_refused_under_its_key(
+    values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        local(**values)
+    assert str(refused.value).startswith(f"Pulumi.local.yaml: serving:{said}")
 
 
 def test_every_mistake_is_said_at_once() -> None:

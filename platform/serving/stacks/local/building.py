@@ -22,7 +22,7 @@ def build(settings: LocalSettings, catalog: Catalog) -> LocalOutputs:
 
     store = Folder("store", FolderArgs(path=str(place.store)))
     models = [
-        triton.model(catalog.models[name], release, settings.replicas.get(name, 1), place)
+        triton.model(catalog.models[name], release, settings, place)
         for name, release in sorted(settings.releases.items())
     ]
     servers = [
@@ -30,7 +30,7 @@ def build(settings: LocalSettings, catalog: Catalog) -> LocalOutputs:
         for model in models
         for name, args in triton.servers(model, place).items()
     ]
-    gateway = envoy.gateway(models, catalog, place)
+    gateway = envoy.gateway(settings, models, catalog, place)
     # servers that nobody is sent to any more end after the gateway has been told
     LocalEnvoy(GATEWAY, envoy.args(gateway, place), pulumi.ResourceOptions(depends_on=servers))
     port = ports_of(place, PROMETHEUS, "http")["http"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,12 +13,14 @@ from components.local.envoy import LocalEnvoyArgs
 from components.local.gateway_documents import GatewayDocumentsArgs
 from components.local.process import Probe, ProcessArgs
 from serving.catalog import Catalog
+from serving.errors import InputError
 from serving.gateway.bootstrap import bootstrap
 from serving.gateway.clusters import clusters
 from serving.gateway.listeners import listeners
 from serving.gateway.routes import routes
-from serving.gateway.table import Gateway
+from serving.gateway.table import Gateway, RemoteKeys
 from serving.observability.edges import histogram_edges
+from serving.settings import Identity, LocalSettings
 from serving.stacks.local.issuer import AUDIENCE, ISSUER, Issuer
 from serving.stacks.local.place import ADDRESS, GATEWAY, Place
 from serving.stacks.local.ports import ports_of
@@ -28,19 +31,34 @@ WORKERS: Final = 1
 """Of the cores of a small machine most belong to the models."""
 
 
-def gateway(models: Sequence[Model], catalog: Catalog, place: Place) -> Gateway:
-    ports = ports_of(place, GATEWAY, "requests", "admin")
+def gateway(
+    settings: LocalSettings, models: Sequence[Model], catalog: Catalog, place: Place
+) -> Gateway:
+    ports, identity = ports_of(place, GATEWAY, "requests", "admin"), settings.identity
     return Gateway(
         port=ports["requests"],
         admin_port=ports["admin"],
         served=[model.served for model in models],
         tenants=catalog.tenants,
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        jwks=Issuer(place.keys).jwks,
+        issuer=identity.issuer if identity else ISSUER,
+        audience=identity.audience if identity else AUDIENCE,
+        jwks=_remote(identity) if identity else Issuer(place.keys).jwks,
+        traces=settings.traces,
         edges=histogram_edges(catalog.models.values()),
         folder=str(place.envoy),
         access_log="/dev/stdout",
+    )
+
+
+def _remote(identity: Identity) -> RemoteKeys:
+    authorities = ssl.get_default_verify_paths().cafile or ""
+    if identity.jwks.startswith("https:") and not authorities:
+        raise InputError(
+            "serving:identity.jwks: this machine has no file of certificate authorities, so nobody "
+            "can be believed: install `ca-certificates`, or name a file in SSL_CERT_FILE"
+        )
+    return RemoteKeys(
+        address=identity.jwks, refresh_seconds=identity.refresh_seconds, authorities=authorities
     )
 
 

@@ -22,12 +22,12 @@ from serving.gateway.table import Served, Server
 from serving.registry.folder_store import FolderStore
 from serving.registry.published import as_published
 from serving.registry.verify import find
-from serving.settings import Release
+from serving.settings import LocalSettings, Release, Traces
 from serving.stacks.local.place import ADDRESS, Place
 from serving.stacks.local.ports import ports_of
 from serving.stacks.outputs import LocalServer
 from serving.toolchain import locate
-from serving.triton import CHATTER, surface
+from serving.triton import CHATTER, EXPORTING, surface, traced
 from serving.triton import Server as Triton
 
 STOP_SECONDS: Final = 15.0
@@ -43,6 +43,7 @@ class Replica:
     """As it was published with this version."""
     version: int
     server: Triton
+    traces: Traces | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +92,23 @@ def processes(model: str, version: int, replicas: int) -> Sequence[str]:
     return [f"{model}-{version}-{number}" for number in range(1, replicas + 1)]
 
 
-def model(contract: ModelContract, release: Release, replicas: int, place: Place) -> Model:
+def model(
+    contract: ModelContract, release: Release, settings: LocalSettings, place: Place
+) -> Model:
     """Raises InputError where a version is not in the store, or not for Triton."""
     versions = [each for each in (release.stable, release.canary, release.previous) if each]
-    key = _key(place)
+    key, replicas = _key(place), settings.replicas.get(contract.name, 1)
     return Model(
         contract=contract,
         release=release,
         replicas=[
-            _replica(process, published, version, key, place)
+            Replica(
+                process=process,
+                contract=published,
+                version=version,
+                server=_server(process, key, place),
+                traces=settings.traces,
+            )
             for version in versions
             for published in [_published(contract, version, place)]
             for process in processes(contract.name, version, replicas)
@@ -109,10 +118,13 @@ def model(contract: ModelContract, release: Release, replicas: int, place: Place
 
 def servers(model: Model, place: Place) -> Mapping[str, LocalTritonArgs]:
     """By `<model>-<version>`."""
+    # a canary that hangs is not to hold up the update that takes its requests away
+    idle = model.release.canary if not model.release.weight else None
     return {
         f"{model.contract.name}-{version}": LocalTritonArgs(
             replicas={
-                each.process.rpartition("-")[2]: _process(each, place) for each in model.of(version)
+                each.process.rpartition("-")[2]: _process(each, place, watched=version != idle)
+                for each in model.of(version)
             }
         )
         for version in sorted({replica.version for replica in model.replicas})
@@ -130,22 +142,20 @@ def _published(contract: ModelContract, version: int, place: Place) -> ModelCont
     return published
 
 
-def _replica(
-    process: str, contract: ModelContract, version: int, key: str, place: Place
-) -> Replica:
+def _server(process: str, key: str, place: Place) -> Triton:
     ports = ports_of(place, process, "http", "grpc", "metrics")
-    server = Triton(
+    return Triton(
         http_port=ports["http"],
         grpc_port=ports["grpc"],
         metrics_port=ports["metrics"],
         log=place.log(process),
         key=key,
     )
-    return Replica(process=process, contract=contract, version=version, server=server)
 
 
-def _process(replica: Replica, place: Place) -> ProcessArgs:
+def _process(replica: Replica, place: Place, *, watched: bool) -> ProcessArgs:
     contract, version, server = replica.contract, replica.version, replica.server
+    traces = replica.traces
     tool = locate("tritonserver")
     repository = place.folder_of(replica.process)
     command = tool.command(
@@ -153,14 +163,19 @@ def _process(replica: Replica, place: Place) -> ProcessArgs:
         f"--model-repository={repository.relative_to(place.root)}",
         *surface(server),
         *server_args(contract, version),
+        *(traced(traces.endpoint, contract.name, version, replica.process) if traces else []),
     )
     asked = probes(contract, version)
     synthetic = synthetic_request(contract, version)
+    alive = Probe(url=f"{server.url}{asked.ready_paths[0]}")
+    if synthetic:
+        alive = Probe(url=f"{server.url}{synthetic.path}", body=synthetic.body)
     return ProcessArgs(
         kind="triton",
         command=pulumi.Output.secret(command),  # it holds the key of the model-control API
         environment={
             **_environment(),
+            **(EXPORTING if traces else {}),
             "PATH": f"{locate('triton-python').path.parent}:/usr/bin:/bin",
         },
         records=str(place.records),
@@ -169,9 +184,7 @@ def _process(replica: Replica, place: Place) -> ProcessArgs:
         ports={"http": server.http_port, "grpc": server.grpc_port, "metrics": server.metrics_port},
         ready=[Probe(url=f"{server.url}{path}") for path in asked.ready_paths],
         ready_seconds=contract.health.startup_seconds,
-        alive=Probe(url=f"{server.url}{synthetic.path}", body=synthetic.body)
-        if synthetic
-        else Probe(url=f"{server.url}{asked.ready_paths[0]}"),
+        alive=alive if watched else None,
         alive_seconds=ALIVE_SECONDS,
         stop_seconds=STOP_SECONDS,
         chatter=CHATTER,

@@ -122,6 +122,14 @@ def test_one_that_lives_but_answers_badly_is_a_difference(place: Place) -> None:
     assert process.differs(props, place.props())
 
 
+def test_whether_and_what_it_is_asked_is_no_difference(place: Place) -> None:
+    props = process.create(place.props())
+    place.status.write_text("500")
+    unasked = place.props(alive=None, alive_seconds=9.0)
+    # the engine leaves out what is None
+    assert not process.differs(props, {k: v for k, v in unasked.items() if v is not None})
+
+
 def test_one_that_is_busy_for_a_moment_is_well(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,14 @@ def test_a_weight_that_the_route_does_not_confirm_does_not_count() -> None:
     assert "reads back as {1: 100}" in ended.reason
 
 
+def test_why_an_update_failed_is_told_where_the_route_does_not_confirm_it() -> None:
+    world = World(HEALTHY, stuck=True)
+    world.failing = lambda changes: "disk full" if world.table["digits"].weight else ""
+    ended = world.run()
+    assert ended.outcome == "held"
+    assert "disk full; model digits: the route should be {1: 95, 2: 5}" in ended.reason
+
+
 def test_a_rollback_that_the_route_does_not_confirm_is_done_directly() -> None:
     world = World(HEALTHY, stop_at=40)
     world.run()
