@@ -242,8 +242,7 @@ class _Terse(auto.Stack):
 
 def _check(wanted: Changes) -> None:
     """What the engine was started with, while nobody else can start it."""
-    project, _, name = KEY.partition(":")
-    table = _table(json.loads(pulumi.Config(project).get(name) or "{}"))
+    table = _table(json.loads(pulumi.runtime.get_config(KEY) or "{}"))
     if {model: table.get(model) for model in wanted} != wanted:
         raise _Replaced
 
