@@ -13,6 +13,7 @@ from serving.cli.promote import LOCAL, Stack
 from serving.cli.running import (
     EXIT_CODES_TOLD,
     AsJson,
+    Commit,
     Plain,
     Verbs,
     setting_of,
@@ -32,6 +33,7 @@ def abort(
     model: Model,
     reason: Reason,
     stack: Stack = LOCAL,
+    commit: Commit = None,
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
@@ -45,7 +47,7 @@ def abort(
     def ask(setting: Setting) -> Ended | None:
         return asking.abort(setting, model, reason)
 
-    ended = _asked(ask, model, stack, as_json=as_json, plain=plain)
+    ended = _asked(ask, model, stack, commit, as_json=as_json, plain=plain)
     if ended is not None and ended.outcome != "rolled back":
         raise typer.Exit(EXIT_CODES[ended.outcome])
 
@@ -60,6 +62,7 @@ def approve(
         bool, typer.Option("--config", help="Go on with the configuration as it is now.")
     ] = False,
     stack: Stack = LOCAL,
+    commit: Commit = None,
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
@@ -70,16 +73,22 @@ def approve(
     def ask(setting: Setting) -> Ended | None:
         return asking.approve(setting, model, reason, override=override, config=config)
 
-    ended = _asked(ask, model, stack, as_json=as_json, plain=plain)
+    ended = _asked(ask, model, stack, commit, as_json=as_json, plain=plain)
     if ended is not None:
         raise typer.Exit(EXIT_CODES[ended.outcome])
 
 
 def _asked(
-    ask: Callable[[Setting], Ended | None], model: str, stack: str, *, as_json: bool, plain: bool
+    ask: Callable[[Setting], Ended | None],
+    model: str,
+    stack: str,
+    commit: Commit,
+    *,
+    as_json: bool,
+    plain: bool,
 ) -> Ended | None:
     """How it ended, where it was done here."""
-    with setting_of(stack, as_json=as_json, plain=plain) as (setting, _):
+    with setting_of(stack, commit, as_json=as_json, plain=plain) as (setting, _):
         ended = ask(setting)
     if ended is None:
         taken = {"model": model, "taken_up": True}
@@ -97,6 +106,7 @@ def retire(
         bool, typer.Option("--model", help="The model itself, once nobody sends it requests.")
     ] = False,
     stack: Stack = LOCAL,
+    commit: Commit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Remove the version that is kept warm after a promotion; refuses what has traffic."""
@@ -106,12 +116,15 @@ def retire(
     from serving.promotion import retiring
     from serving.promotion.setting import Setting
 
-    setting = Setting(ground=ground_of(stack), person=caller(), stop=threading.Event())
+    ground, stop = ground_of(stack), threading.Event()
+    setting = Setting(ground=ground, person=caller(), stop=stop, commit=commit)
     gone: int | None = None
     if whole:
         retiring.retire_model(setting, model)
     else:
         gone = retiring.retire(setting, model, version)
+    for each in setting.commits.problems(model, last=True) if setting.commits else ():
+        typer.echo(f"notice: {each.to} does not have it: {each.problem}", err=True)
     if as_json:
         typer.echo(json.dumps({"model": model, "version": gone, "retired": True}))
     else:

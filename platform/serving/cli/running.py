@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
@@ -31,6 +31,14 @@ Verbs: TypeAlias = Mapping[str, tuple[Callable[..., None], str]]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
 Plain: TypeAlias = Annotated[
     bool, typer.Option("--plain", help="Lines also on a terminal, in place of the live view.")
+]
+Commit: TypeAlias = Annotated[
+    Literal["locally", "push"] | None,
+    typer.Option(
+        envvar="SERVING_COMMIT",
+        help="Commit each change of the stack's file to the branch that is checked out; `push` "
+        "brings it to the branch's upstream too. Nothing waits for it, a failure is recorded.",
+    ),
 ]
 What: TypeAlias = Annotated[
     list[str],
@@ -73,6 +81,7 @@ def run(
     waive: Waive = "",
     degraded: Degraded = "",
     anyway: Anyway = "",
+    commit: Commit = None,
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
@@ -80,7 +89,7 @@ def run(
     from serving.promotion.promoting import promote
 
     wishes = wishes_of(what, version, older=older, waive=waive, degraded=degraded, anyway=anyway)
-    with setting_of(stack, as_json=as_json, plain=plain) as (setting, tell):
+    with setting_of(stack, commit, as_json=as_json, plain=plain) as (setting, tell):
         results = promote(setting, wishes, tell)
     _end(wishes, results, as_json)
 
@@ -88,6 +97,7 @@ def run(
 def resume(
     models: Annotated[list[str], typer.Argument(metavar="MODEL…", help="Of one stack.")],
     stack: Stack = LOCAL,
+    commit: Commit = None,
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
@@ -95,7 +105,7 @@ def resume(
     from serving.promotion.promoting import exit_code
     from serving.promotion.promoting import resume as go_on
 
-    with setting_of(stack, as_json=as_json, plain=plain) as (setting, _):
+    with setting_of(stack, commit, as_json=as_json, plain=plain) as (setting, _):
         results = go_on(setting, models)
     for result in results:
         if result.problem:
@@ -167,7 +177,7 @@ def _pair(text: str, version: int | None, count: int) -> tuple[str, int]:
 
 @contextmanager
 def setting_of(
-    stack: str, *, as_json: bool, plain: bool
+    stack: str, commit: Commit, *, as_json: bool, plain: bool
 ) -> Iterator[tuple[Setting, Callable[[str], None]]]:
     """Ctrl-C stops at the next safe point. What is told on the way waits for the live view."""
     from serving.cli.view import showing
@@ -193,7 +203,8 @@ def setting_of(
     ground = ground_of(stack, changed)
     try:
         with stop_asked() as stop, showing(as_json=as_json, plain=lines) as heard:
-            yield Setting(ground=ground, person=caller(), heard=heard, stop=stop), notice
+            setting = Setting(ground=ground, person=caller(), heard=heard, stop=stop, commit=commit)
+            yield setting, notice
     finally:
         for text in notices:
             typer.echo(f"notice: {text}", err=True)

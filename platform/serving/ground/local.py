@@ -30,6 +30,7 @@ def ground(project: Project, settings: LocalSettings, tell: Callable[[str], None
     known, versions = addresses(place), _Versions(project, settings.replicas, place)
     return Ground(
         stack=selected(place, project, tell),
+        file=project.file,
         route=EnvoyRoute(known.gateway_admin, place.envoy / "routes.json"),
         prometheus=known.prometheus,
         gateway=envoy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from serving.contract.model import ModelContract
 from serving.promotion.events import Receiver
@@ -25,6 +26,8 @@ class Endpoint:
 @dataclass(frozen=True, kw_only=True)
 class Ground:
     stack: Stack
+    file: Path
+    """With the stack's configuration; each change of its releases is written there."""
     route: Route
     prometheus: str
     """Its address."""

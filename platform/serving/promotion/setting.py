@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 from serving.errors import ServingError
 from serving.gateway.limits import timeouts
 from serving.promotion.answers import Asked, Questions
 from serving.promotion.asks import asks_at
 from serving.promotion.candidate import PublishedCandidate
+from serving.promotion.checkout import Checkout
+from serving.promotion.commits import Commits
 from serving.promotion.course import Course, engine_version
 from serving.promotion.effects import Effects
 from serving.promotion.engine import Engine
-from serving.promotion.events import tell
+from serving.promotion.events import Event, tell
 from serving.promotion.ground import Ground
 from serving.promotion.journal import Journal, Store
 from serving.promotion.latest import Latest
@@ -29,7 +31,15 @@ from serving.promotion.lease_store import lease_at
 from serving.promotion.people import People
 from serving.promotion.place import name_of, open_store
 from serving.promotion.ready import Person, configuration, metrics_of
-from serving.promotion.record import Ended, Record, Resumed, Started, Waived
+from serving.promotion.record import (
+    Ended,
+    Outcome,
+    Record,
+    Resumed,
+    Started,
+    Undelivered,
+    Waived,
+)
 from serving.promotion.surroundings import Surroundings
 from serving.promotion.synthetic_load import LoadTest
 from serving.promotion.together import Together
@@ -43,6 +53,8 @@ DRAINING: Final = 2.0
 """Times as long as the gateway waits for any answer …"""
 DRAINING_SECONDS: Final = 10.0
 """… and so long for its counters."""
+Commit: TypeAlias = Literal["locally", "push"]
+"""What becomes of each change to the stack's file, in the checkout that it lies in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +67,23 @@ class Setting:
     """Set where somebody wants all to stop at their next safe point."""
     together: int = 1
     """Promotions that run side by side."""
+    commit: Commit | None = None
     clock: Callable[[], float] = time.monotonic
     """By which windows and people are waited for."""
 
     @cached_property
     def stack(self) -> Together:
         gather = GATHER_SECONDS if self.together > 1 else 0.0
-        return Together(self.ground.stack, gather_seconds=gather)
+        if self.commits is None:
+            return Together(self.ground.stack, gather_seconds=gather)
+        return Together(self.ground.stack, gather_seconds=gather, applied=self.commits.applied)
+
+    @cached_property
+    def commits(self) -> Commits | None:
+        """None where nobody asked for them."""
+        if self.commit is None:
+            return None
+        return Commits(Checkout(self.ground.file), push=self.commit == "push")
 
     def release(self, model: str) -> Release | None:
         return self.stack.deployed().get(model)
@@ -131,10 +153,21 @@ class Setting:
 
         def heard(course: Course, record: Record) -> None:
             around.heard(course, record)
+            if self.commits is not None:
+                self.commits.heard(store.where, course, record)
             self.heard(course, record)
 
         journal = Journal(store, lambda: datetime.now(UTC))
-        return Engine(journal, lease, effects, around, heard, partial(tell, ground.receivers))
+        return Engine(journal, lease, effects, around, heard, self._tell)
+
+    def _tell(self, event: Event) -> list[Undelivered]:
+        undelivered = tell(self.ground.receivers, event)
+        if self.commits is not None:
+            if event.what == "resumed":
+                self.commits.catch_up(self.stack.deployed)
+            last = event.what in get_args(Outcome)
+            undelivered += self.commits.problems(event.model, last=last)
+        return undelivered
 
     def _around(self, started: Started, people: People) -> Surroundings:
         ground, contract, stable = self.ground, started.contract, started.stable

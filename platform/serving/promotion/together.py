@@ -30,11 +30,14 @@ class Together:
         stack: Stack,
         *,
         gather_seconds: float = 0.0,
+        applied: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stack = stack
         self._gather_seconds = gather_seconds
         """For others who are about to come; nothing where nobody can."""
+        self._applied = applied
+        """Hears of each update that has come into force, before the next one begins."""
         self._sleep = sleep
         self._turn = threading.Lock()
         self._guard = threading.Lock()
@@ -88,3 +91,4 @@ class Together:
                 each.still()
 
         self._stack.apply(changes, min(each.patience for each in batch), still)
+        self._applied()

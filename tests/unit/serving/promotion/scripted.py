@@ -95,6 +95,7 @@ class Town:
     def ground(self) -> Ground:
         return Ground(
             stack=self,
+            file=self.folder / "Pulumi.dev.yaml",
             route=self,
             prometheus="http://127.0.0.1:9",
             gateway=envoy,
