@@ -73,7 +73,12 @@ class Surroundings:
         past_gateway = dict(asked.past_gateway)
         if seen is not None:
             past_gateway["canary"] = past_gateway.get("canary", 0) + seen.requests
-        return self._observed(course, asked, seen, past_gateway)
+        observed = self._observed(course, asked, seen, past_gateway)
+        if not observed.window.unmet:
+            return observed
+        # how long nothing is known is no question to the metrics, which may be what is missing
+        window = replace(observed.window, seconds=self._clock() - begun)
+        return replace(observed, window=window)
 
     def _observed(
         self, course: Course, asked: Asked, seen: Counts | None, past_gateway: Mapping[str, int]

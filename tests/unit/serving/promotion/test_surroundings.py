@@ -13,7 +13,7 @@ from serving.promotion.course import Course
 from serving.promotion.decision import Decision, Facts, Verdict
 from serving.promotion.ground import Endpoint
 from serving.promotion.judge import Judgement
-from serving.promotion.measurement import Answers, Window
+from serving.promotion.measurement import Answers, Unmet, Window
 from serving.promotion.preconditions import Account
 from serving.promotion.record import Body, Decided, Observed, Record, Resumed
 from serving.promotion.surroundings import Surroundings
@@ -31,6 +31,7 @@ class Script:
     now: float = 100.0
     wanted_at: float = inf
     """When somebody wants an end."""
+    blind: bool = False
     seen: list[tuple[Subject, int, Tally, Mapping[str, int]]] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -56,6 +57,9 @@ class Script:
         self, subject: Subject, weight: int, tally: Tally, past: Mapping[str, int] | None = None
     ) -> tuple[Window, Tally]:
         self.seen.append((subject, weight, tally, past or {}))
+        if self.blind:
+            away = Unmet("prometheus-answers", "time()")
+            return replace(window(weight), seconds=90.0, unmet=(away,)), tally
         return window(weight), replace(tally, until=self.now)
 
     def facts(self, course: Course) -> Facts:
@@ -88,6 +92,14 @@ def test_a_window_is_waited_for_and_counts_what_was_asked_in_it() -> None:
     assert script.now == 115.0
     assert observed.window.answers == Answers(asked=3)
     assert script.seen[0][3] == {"canary": 3, "stable": 6}
+
+
+def test_time_without_metrics_is_told_by_the_own_clock() -> None:
+    script, course = Script(blind=True), Course(BEGIN)
+    around = script.surroundings()
+    for _ in range(4):
+        course.take(around.observe(course))
+    assert course.state.blind_seconds == course.state.held_seconds == 60.0
 
 
 def test_what_observing_remembers_is_what_was_recorded() -> None:
