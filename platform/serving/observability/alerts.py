@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serving.contract.model import ModelContract
+from serving.contract.runtime import TritonRuntime
 from serving.observability.rules import FAILED, REQUESTS, SLOW
+from serving.observability.versions import EXECUTED, WAITED
 
 SLOW_SHARE: Final = 0.01
 """What a p99 lets be slow."""
 
 FEWEST_BAD: Final = 10
 """Bad requests in the long window, below which a share says nothing."""
+
+FEWEST_EXECUTED: Final = 10
+"""Below it a mean says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,8 @@ def alerts(contract: ModelContract) -> list[dict[str, Any]]:
         ),
     )
     burning = [_burning(contract, budget, burn) for budget in budgets for burn in BURNS]
-    return [*burning, _unmeasured(contract)]
+    waiting = [_waiting(contract)] if isinstance(contract.runtime, TritonRuntime) else []
+    return [*burning, _unmeasured(contract), *waiting]
 
 
 def threshold(share: float, factor: float) -> float:
@@ -103,11 +109,28 @@ def _unmeasured(contract: ModelContract) -> dict[str, Any]:
     )
 
 
+def _waiting(contract: ModelContract) -> dict[str, Any]:
+    """By version."""
+    limit = contract.slo.queue_ms
+    waited, executed = (_of(contract, name) for name in (WAITED, EXECUTED))
+    return _alert(
+        contract,
+        "QueueTooLong",
+        f"{waited} > {limit:g} * {executed} and {executed} >= {FEWEST_EXECUTED}",
+        severity="ticket",
+        summary=f"requests to {contract.name} wait too long for a free server",
+        description=(
+            f"Over the last 5m a request to version {{{{ $labels.version }}}} has waited more than "
+            f"{limit:g} ms in the server's queue, on average. What computes is not what is slow."
+        ),
+    )
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _of(contract: ModelContract, name: str, window: str) -> str:
+def _of(contract: ModelContract, name: str, window: str = "") -> str:
     return f'{name}{window}{{model="{contract.name}"}}'
 
 

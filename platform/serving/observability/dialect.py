@@ -36,6 +36,22 @@ def _matcher(label: str, pattern: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VersionSeries:
+    """Where one version is told from the others."""
+
+    requests: tuple[Series, ...]
+    """Each once, as the version's own servers got it."""
+    errors: tuple[Series, ...]
+    """Of these, what they did not answer well, whoever helped out."""
+    latency: Series
+    """As callers met it: a classic histogram in milliseconds, without `_bucket`."""
+    label: str
+    """Of all these: `<model>-<version>`, and perhaps more."""
+    pods: Mapping[str, str]
+    """Labels of what the servers export themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dialect:
     """Each request counts once, as its caller met it: retries, mirrors and probes do not."""
 
@@ -45,6 +61,7 @@ class Dialect:
     """No request is in two of them."""
     latency: Series
     """A classic histogram in milliseconds, without `_bucket`."""
+    versions: VersionSeries
 
 
 GATEWAY_WORKLOAD: Final = "istio-ingressgateway"
@@ -55,22 +72,38 @@ _ISTIO: Final = {
     "destination_service_namespace": "{tenant}",
     "destination_service_name": "{model}-[0-9]+",
 }
+_ISTIO_SERVER: Final = _ISTIO | {"reporter": "destination"}
+
+
+def _istio_errors(where: Mapping[str, str]) -> tuple[Series, ...]:
+    codes = "|".join(map(str, GRPC_FAILURES))
+    failed = ({"response_code": "5.."}, {"response_code": "2..", "grpc_response_status": codes})
+    return tuple(Series(name="istio_requests_total", labels={**where, **one}) for one in failed)
+
 
 ISTIO: Final = Dialect(
     name="istio",
     requests=(Series(name="istio_requests_total", labels=_ISTIO),),
-    errors=(
-        Series(name="istio_requests_total", labels=_ISTIO | {"response_code": "5.."}),
-        Series(
-            name="istio_requests_total",
-            labels=_ISTIO
-            | {"response_code": "2..", "grpc_response_status": "|".join(map(str, GRPC_FAILURES))},
-        ),
-    ),
+    errors=_istio_errors(_ISTIO),
     latency=Series(name="istio_request_duration_milliseconds", labels=_ISTIO),
+    versions=VersionSeries(
+        requests=(Series(name="istio_requests_total", labels=_ISTIO_SERVER),),
+        errors=_istio_errors(_ISTIO_SERVER),
+        latency=Series(name="istio_request_duration_milliseconds", labels=_ISTIO),
+        label="destination_service_name",
+        pods={"namespace": "{tenant}", "pod": "{model}-[0-9]+-[a-z0-9]+-[a-z0-9]+"},
+    ),
 )
 
 _ROUTE: Final = {"envoy_virtual_host": "{model}"}
+_ANSWERED, _FAILED = (
+    # first tries alone: a retry goes to another cluster
+    Series(
+        name=f"envoy_cluster_endpoint_rq_{end}",
+        labels={"envoy_cluster_name": "{model}-[0-9]+-pods"},
+    )
+    for end in ("success", "error")
+)
 
 ENVOY: Final = Dialect(
     # The virtual host is the model; its routes have the `stat_prefix` http or grpc. A gRPC answer
@@ -91,4 +124,13 @@ ENVOY: Final = Dialect(
         ),
     ),
     latency=Series(name="envoy_vhost_route_upstream_rq_time", labels=_ROUTE),
+    versions=VersionSeries(
+        requests=(_ANSWERED, _FAILED),
+        errors=(_FAILED,),
+        latency=Series(
+            name="envoy_cluster_upstream_rq_time", labels={"envoy_cluster_name": "{model}-[0-9]+"}
+        ),
+        label="envoy_cluster_name",
+        pods={"pod": "{model}-[0-9]+-[0-9]+"},
+    ),
 )

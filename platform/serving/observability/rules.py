@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from serving.contract.model import ModelContract
 from serving.observability.dialect import Dialect, Series
 from serving.observability.edges import le_pattern
+from serving.observability.versions import version_rules
 
 REQUESTS: Final = "serving:requests:increase"
 FAILED: Final = "serving:requests_failed:increase"
@@ -18,20 +19,23 @@ WINDOWS: Final = ("5m", "30m", "1h", "6h")
 
 
 def recording_rules(contract: ModelContract, dialect: Dialect) -> list[dict[str, Any]]:
-    """Counts in a window, never ratios: no traffic is 0 and not NaN."""
     return [
         {
-            "record": f"{name}{window}",
+            "record": name,
             "expr": expression,
             "labels": {"model": contract.name, "tenant": contract.tenant},
         }
-        for window in WINDOWS
-        for name, expression in (
-            (REQUESTS, _count(contract, dialect.requests, window)),
-            (FAILED, _count(contract, dialect.errors, window)),
-            (SLOW, _slow(contract, dialect.latency, window)),
-        )
+        for rules in (_model_rules(contract, dialect), version_rules(contract, dialect))
+        for name, expression in rules
     ]
+
+
+def _model_rules(contract: ModelContract, dialect: Dialect) -> Iterator[tuple[str, str]]:
+    """Counts in a window, never ratios: no traffic is 0 and not NaN."""
+    for window in WINDOWS:
+        yield f"{REQUESTS}{window}", _count(contract, dialect.requests, window)
+        yield f"{FAILED}{window}", _count(contract, dialect.errors, window)
+        yield f"{SLOW}{window}", _slow(contract, dialect.latency, window)
 
 
 def _count(contract: ModelContract, series: Iterable[Series], window: str) -> str:

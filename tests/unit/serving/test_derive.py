@@ -48,7 +48,7 @@ SHARED: dict[str, tuple[object, str, dict[str, str]]] = {
     "slo.p50_ms": (25, "promotion", {}),
     "slo.p99_ms": (500, "promotion recording-rules alerts", {}),
     "slo.error_rate": (0.01, "promotion alerts", {}),
-    "slo.queue_ms": (10, "promotion", {}),
+    "slo.queue_ms": (10, "promotion", {"triton": "alerts"}),
     "rollout.steps": ([5, 95], "promotion", {}),
     "rollout.min_step_seconds": (30, "promotion", {}),
     "rollout.shadow_percent": (5, "promotion", {}),
@@ -68,6 +68,7 @@ SHARED: dict[str, tuple[object, str, dict[str, str]]] = {
 
 MODEL = "runtime(triton).models.*"
 LORA = "runtime(vllm).lora"
+RULES = "recording-rules alerts"
 ENGINE = "config.pbtxt warm-up golden-requests image server-arguments probes environment adapters"
 
 # field, contract, what its stars stand for, new value, artefacts that change
@@ -83,11 +84,14 @@ OWN: list[tuple[str, str, JsonPath, object, str]] = [
     ("versions.*.contract", "scan", ("1",), DIGEST, "repository"),
     ("versions.*.source", "scan", ("1",), "other", ""),
     ("versions.*.overrides", "scan", ("1",), {"image": "a/b:1"}, f"image {FROZEN}"),
-    ("runtime(vllm).engine", "scan", (), WRITER, f"{ENGINE} request-limits {FROZEN}"),
-    ("runtime(triton).engine", "writer", (), SCAN, f"{ENGINE} request-limits placement {FROZEN}"),
+    ("runtime(vllm).engine", "scan", (), WRITER, f"{ENGINE} {RULES} request-limits {FROZEN}"),
+    (
+        "runtime(triton).engine", "writer", (), SCAN,
+        f"{ENGINE} {RULES} request-limits placement {FROZEN}",
+    ),
     (
         "runtime(custom).engine", "scan", (), FOREST,
-        f"{ENGINE.removesuffix(' adapters')} {FROZEN}",
+        f"{ENGINE.removesuffix(' adapters')} {RULES} {FROZEN}",
     ),
     ("runtime(triton).image", "scan", (), "a/b:1", f"image {FROZEN}"),
     (f"{MODEL}.backend", "scan", ("scan",), "python", f"config.pbtxt {FROZEN}"),
@@ -117,7 +121,10 @@ OWN: list[tuple[str, str, JsonPath, object, str]] = [
     (f"{MODEL}.golden.*.tolerance", "scan", ("scan", 0), 0.5, f"golden-requests {FROZEN}"),
     (f"{MODEL}.warmup", "scan", ("scan",), False, f"config.pbtxt warm-up {FROZEN}"),
     (f"{MODEL}.parameters", "scan", ("scan",), {"a": "b"}, f"config.pbtxt {FROZEN}"),
-    (f"{MODEL}.steps.*.model", "forms", ("forms", 0), "sorter", f"config.pbtxt {FROZEN}"),
+    (
+        f"{MODEL}.steps.*.model", "forms", ("forms", 0), "sorter",
+        f"config.pbtxt recording-rules {FROZEN}",
+    ),
     (f"{MODEL}.steps.*.inputs", "forms", ("forms", 0), {"a": "b"}, f"config.pbtxt {FROZEN}"),
     (f"{MODEL}.steps.*.outputs", "forms", ("forms", 0), {"a": "b"}, f"config.pbtxt {FROZEN}"),
     ("runtime(vllm).image", "writer", (), "a/b:1", f"image {FROZEN}"),

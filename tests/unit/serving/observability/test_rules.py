@@ -23,16 +23,33 @@ def test_both_gateways_are_recorded_under_the_same_names() -> None:
 
 
 @DIALECTS
-def test_alerts_read_only_what_is_recorded(dialect: Dialect) -> None:
-    recorded = {rule["record"] for rule in recording_rules(contract("scan"), dialect)}
-    read = {name for alert in alerts(contract("scan")) for name in RECORDED.findall(alert["expr"])}
-    assert read == recorded
+@pytest.mark.parametrize("model", ["scan", "writer", "forest"])
+def test_what_is_read_was_recorded_before_it(dialect: Dialect, model: str) -> None:
+    known: set[str] = set()
+    for rule in [*recording_rules(contract(model), dialect), *alerts(contract(model))]:
+        assert set(RECORDED.findall(rule["expr"])) <= known
+        known.add(rule.get("record", ""))
 
 
 @DIALECTS
 def test_nothing_is_decided_on_a_quantile_or_a_ratio(dialect: Dialect) -> None:
-    rules = [*recording_rules(contract("scan"), dialect), *alerts(contract("scan"))]
-    assert not any("quantile" in rule["expr"] or "/" in rule["expr"] for rule in rules)
+    read = {name for alert in alerts(contract("scan")) for name in RECORDED.findall(alert["expr"])}
+    rules = {rule["record"]: rule["expr"] for rule in recording_rules(contract("scan"), dialect)}
+    counted = [rules[name] for name in read]
+    assert counted
+    assert not any("quantile" in expression for expression in counted)
+    assert not any(re.search(r"/(?! 1000$)", expression) for expression in counted)
+
+
+@DIALECTS
+def test_only_triton_is_asked_what_waits(dialect: Dialect) -> None:
+    def asks_triton(model: str) -> bool:
+        rules = [*recording_rules(contract(model), dialect), *alerts(contract(model))]
+        return any("nv_inference" in rule["expr"] or "waited" in rule["expr"] for rule in rules)
+
+    assert asks_triton("scan")
+    assert not asks_triton("writer")
+    assert not asks_triton("forest")
 
 
 @DIALECTS
