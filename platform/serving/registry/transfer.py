@@ -118,8 +118,8 @@ def each(
         advance(size)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        futures = [pool.submit(work, item, go_on) for item in items]
         try:
+            futures = [pool.submit(work, item, go_on) for item in items]
             for future in as_completed(futures):
                 future.result()
         finally:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -55,6 +56,27 @@ def test_the_first_failure_stops_the_other_files() -> None:
 
     with pytest.raises(OSError, match="no"):
         each(work, range(50), ignore)
+    assert finished == []
+
+
+def test_ctrl_c_while_work_is_handed_out_stops_what_has_begun() -> None:
+    begun = threading.Event()
+    finished: list[int] = []
+
+    def items() -> Iterator[int]:
+        yield 0
+        begun.wait()
+        raise KeyboardInterrupt
+
+    def work(item: int, advance: Advance) -> None:
+        begun.set()
+        for _ in range(10_000):
+            advance(1)
+            threading.Event().wait(0.001)
+        finished.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        each(work, items(), ignore)
     assert finished == []
 
 
