@@ -139,8 +139,9 @@ def load(
 
 
 def access_log(stack: LocalStack) -> list[Mapping[str, Any]]:
+    """As far as Envoy has written it, which it does each ten seconds."""
     lines = stack.place.log(GATEWAY).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
 def triples(lines: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from serving.errors import ServingError
 from serving.promotion import checkout
 from serving.promotion.asking import abort
 from serving.promotion.candidate import PublishedCandidate
-from serving.promotion.commits import WHERE, Commits
+from serving.promotion.commits import PATIENCE_SECONDS, WHERE, Commits
 from serving.promotion.journal import records
 from serving.promotion.place import stores_in
 from serving.promotion.promoting import promote, resume
@@ -246,6 +247,15 @@ def test_what_a_killed_promotion_did_not_commit_goes_with_the_resumed_one(
 ) -> None:
     interrupted(town, clone, None)
     assert clone.subjects() == ["Begin"]
+
+    def caught_up(model: str, number: int) -> None:
+        """The town's time is much faster than git."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while clone.subjects() == ["Begin"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    town.at_window = caught_up
     (result,) = resume(setting(town, clone), ["digits"])
     assert result.ended is not None
     assert result.ended.outcome == "promoted"
