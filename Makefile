@@ -9,6 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 TOOLCHAIN = PYTHONPATH=platform $(or $(PYTHON),$(error \
 	no Python 3.11, 3.12 or 3.13 on PATH: install one, then repeat)) -m serving.toolchain
 BIN := .venv/bin
+UNIT := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -22,15 +23,17 @@ demo: ## set up all it needs, then the whole platform on this machine: good and 
 
 test: ## set up all it needs, then every tier: unit, engine, live
 	@$(TOOLCHAIN) setup engine live
-	@$(BIN)/python -m pytest -m "not full"
+	@$(UNIT)
+	@$(BIN)/python -m pytest -m "(engine or live) and not full"
 
 test-full: ## every tier, and what takes longer still
 	@$(TOOLCHAIN) setup engine live
-	@$(BIN)/python -m pytest -m ""
+	@$(UNIT)
+	@$(BIN)/python -m pytest -m "engine or live"
 
 test-unit: ## no engine, no network
 	@$(TOOLCHAIN) setup unit
-	@$(BIN)/python -m pytest
+	@$(UNIT)
 
 test-engine: ## the real Pulumi engine
 	@$(TOOLCHAIN) setup engine

@@ -11,12 +11,17 @@ from typing import Any, Protocol
 import pulumi
 import pytest
 from google.protobuf import empty_pb2
+from hypothesis import HealthCheck, settings
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from tests import cloud
+
+# how long an example takes says how busy the machine is
+settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("serving")
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 

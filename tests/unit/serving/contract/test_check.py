@@ -295,7 +295,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(data=st.data())
 def test_any_value_anywhere_gives_an_answer_and_never_a_traceback(data: st.DataObject) -> None:
     document = parse(data.draw(st.sampled_from([DIGITS, JUDGE])).encode(), "contract")

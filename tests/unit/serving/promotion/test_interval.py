@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from serving.promotion.interval import clopper_pearson, split_dispersion, upper_bound
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 20_000), st.floats(0, 1), st.sampled_from([0.9, 0.95, 0.99]))
 def test_intervals_agree_with_scipy(trials: int, part: float, confidence: float) -> None:
     hits = round(trials * part)

@@ -92,7 +92,7 @@ def refusal(store: FileStore) -> JournalError:
     return caught.value
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(traffic(), min_size=1, max_size=8),
     st.dictionaries(st.integers(1, 8), FACTS, max_size=2),
@@ -113,7 +113,7 @@ def at_weight(each: Window, weight: int) -> Window:
     return replace(each, weight=weight)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_killed_at_any_byte_it_resumes_to_the_same_journal(
     tmp_path_factory: pytest.TempPathFactory, short: bytes, data: st.DataObject

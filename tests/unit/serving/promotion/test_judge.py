@@ -64,7 +64,7 @@ def traffic(draw: st.DrawFn) -> Window:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(traffic(), min_size=1, max_size=6))
 def test_evidence_survives_json_exactly_and_goes_on_the_same(windows: list[Window]) -> None:
     one, straight, stored = judge(PODS), Evidence(), Evidence()
@@ -76,7 +76,7 @@ def test_evidence_survives_json_exactly_and_goes_on_the_same(windows: list[Windo
     assert Evidence.from_json(json.loads(json.dumps(stored.to_json()))) == straight
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(traffic())
 def test_the_order_in_which_pods_are_listed_does_not_matter(each: Window) -> None:
     stable = each.stable
@@ -87,7 +87,7 @@ def test_the_order_in_which_pods_are_listed_does_not_matter(each: Window) -> Non
         assert finding.harm == pytest.approx(other.harm, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(traffic(), min_size=1, max_size=8))
 def test_no_promotion_advances_without_evidence_from_every_gate_that_can_give_it(
     windows: list[Window],
