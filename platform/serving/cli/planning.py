@@ -107,6 +107,7 @@ def _document(wish: Wish, seen: Outlook) -> dict[str, Any]:
         }
     if (forecast := seen.forecast) is not None:
         document |= {
+            "golden": {"asked": seen.samples, "wrong_for_rollback": seen.wrong_answers},
             "healthy": _course(forecast.healthy),
             "regressions": {
                 str(share): _course(course) for share, course in forecast.regressions.items()
@@ -144,6 +145,7 @@ def _lines(wish: Wish, seen: Outlook) -> Iterator[str]:
     yield f"  after     {plan.watch_seconds:.0f} s at 100 %, with the version before kept warm"
     yield f"  harm      {_armed(seen)}"
     yield from _expected(seen)
+    yield from _golden(seen)
     yield from (f"notice: {notice}" for notice in seen.notices)
 
 
@@ -175,6 +177,18 @@ def _expected(seen: Outlook) -> Iterator[str]:
             f"  {share:>4.0%} bad  {ends} after about {_time(course.seconds)}, "
             f"{course.requests} requests exposed, {course.bad} of them bad"
         )
+
+
+def _golden(seen: Outlook) -> Iterator[str]:
+    if not seen.samples:
+        return
+    asked, needed = seen.samples, seen.wrong_answers
+    yield f"  answers   {asked} golden ones a window; before the first request a wrong one ends it"
+    if needed is not None and needed <= asked:
+        yield f"            once requests come, {needed} that turn wrong do"
+    else:
+        enough = "none would do" if needed is None else f"{needed} would do"
+        yield f"            once requests come, they are too few to end it alone ({enough})"
 
 
 def _time(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import log
 
 from serving.promotion.decision import State, Verdict
 from serving.promotion.judge import Evidence, Judge
@@ -16,6 +17,8 @@ REGRESSIONS = (0.01, 0.02, 0.05, 0.2)
 HORIZON_SECONDS = 6 * 3600.0
 FIRST_STEPS = (10, 25, 50)
 """Tried in turn where the traffic cannot decide the plan."""
+MOST_ANSWERS = 100
+"""Tried one after the other, to say how many would be enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,26 @@ def course(
         bad=int(canary.requests * errors),
         steps=steps,
     )
+
+
+def wrong_answers(judge: Judge, plan: Plan, window_seconds: float = 15.0) -> int | None:
+    """Golden answers that turn wrong at the end of the first step and are enough for a rollback.
+
+    None: no number is. Before the first request, one is.
+    """
+    evidence = Evidence()
+    window = Window(
+        started=0.0, seconds=window_seconds, weight=plan.steps[0], canary=Arm(), stable=Arm()
+    )
+    for _ in range(int(plan.dwell_seconds[0] / window_seconds)):
+        right = replace(window, answers=Answers(asked=MOST_ANSWERS))
+        evidence, _judgement = judge.judge(evidence, right)
+    for count in range(1, MOST_ANSWERS + 1):
+        wrong = Answers(asked=MOST_ANSWERS, canary_wrong=count, only_canary_wrong=count)
+        _evidence, judgement = judge.judge(evidence, replace(window, answers=wrong))
+        if judgement.harm >= -log(judge.false_rollback):
+            return count
+    return None
 
 
 class Even:

@@ -17,12 +17,13 @@ from serving.promotion.gate import Rules
 from serving.promotion.ground import Ground
 from serving.promotion.judge import Judge, has_golden, judge_of
 from serving.promotion.learnt import learnt_of
-from serving.promotion.metrics import PrometheusMetrics
+from serving.promotion.measurement import Window
+from serving.promotion.metrics import LAG_SECONDS, PrometheusMetrics
 from serving.promotion.prometheus import Prometheus
 from serving.promotion.record import Started, Waived, canonical
 from serving.promotion.steps import Plan
 from serving.promotion.tally import Subject
-from serving.promotion.traffic import recent, traffic_in
+from serving.promotion.traffic import INTERVALS, recent, traffic_in
 from serving.settings import Release
 
 
@@ -101,7 +102,12 @@ def ready(ground: Ground, wish: Wish, person: Person, release: Release | None) -
         if plan.shadow:
             metrics.validate(replace(subject, mirrored=True))
         compared = subject.stable_contract or contract
-        traffic = traffic_in(recent(metrics, compared, stable, ground.scrape_seconds))
+        window = recent(metrics, compared, stable, ground.scrape_seconds)
+        traffic = traffic_in(window)
+        if unknown := _unknown(window, ground, wish):
+            if not wish.anyway:
+                raise InputError(f"{unknown}, or start all the same with --anyway REASON")
+            notices += (unknown,)
         plan, replanning = _decidable(judge, plan, traffic, ground.window_seconds, wish)
         notices += replanning
     return Ready(
@@ -159,6 +165,17 @@ def _testable(contract: ModelContract) -> None:
             f"model {contract.name}: a first release is tested under load with the contract's "
             "golden requests, and it has none; add one to each Triton model that callers reach"
         )
+
+
+def _unknown(window: Window, ground: Ground, wish: Wish) -> str:
+    """Not to know of any request is not to know that there is none."""
+    if window.canary.counts.requests or not window.unmet:
+        return ""
+    seconds = LAG_SECONDS + (INTERVALS + 1) * ground.scrape_seconds
+    return (
+        f"model {wish.model}: how many requests come is not known: {window.unmet[0]}. Try again "
+        f"once they have been recorded for {seconds:.0f} s"
+    )
 
 
 def _decidable(

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from serving.cli import app
+from serving.contract.model import Rollout
 from serving.errors import InputError
 from serving.promotion.calibrating import Calibrated
 from serving.promotion.gate import Rules
@@ -17,7 +18,7 @@ from serving.promotion.learnt import Learnt
 from serving.promotion.lease import Busy
 from serving.promotion.setting import Setting
 from serving.settings import Release
-from tests.unit.serving.promotion.scripted import HARMFUL, Town, town
+from tests.unit.serving.promotion.scripted import HARMFUL, Town, model, town
 
 __all__ = ["town"]
 
@@ -182,6 +183,16 @@ def test_a_plan_tells_what_to_expect(town: Town) -> None:
     (found,) = json.loads(verb("plan", "digits=2", "--json").stdout)
     assert (found["decidable"], found["armed"], found["steps"][0]) == (True, False, 5)
     assert list(found["regressions"]) == ["0.01", "0.02", "0.05", "0.2"]
+
+
+def test_a_plan_tells_how_many_wrong_answers_end_it(town: Town) -> None:
+    rollout = Rollout(steps=(5, 50), min_step_seconds=15)
+    town.models["digits"] = model("digits").model_copy(update={"rollout": rollout})
+    asked = json.loads(verb("plan", "digits=2", "--json").stdout)[0]["golden"]
+    assert asked["asked"] < asked["wrong_for_rollback"]
+    said = verb("plan", "digits=2").stdout
+    assert f"answers   {asked['asked']} golden ones a window; before the first request" in said
+    assert f"too few to end it alone ({asked['wrong_for_rollback']} would do)" in said
 
 
 def test_a_plan_that_the_traffic_cannot_decide_is_shown_and_fails(town: Town) -> None:

@@ -16,7 +16,7 @@ from serving.promotion.course import Course
 from serving.promotion.events import Receiver
 from serving.promotion.gateway import envoy
 from serving.promotion.ground import Endpoint, Ground
-from serving.promotion.measurement import Arm, Counts, Window
+from serving.promotion.measurement import Arm, Counts, Unmet, Window
 from serving.promotion.metrics import PrometheusMetrics
 from serving.promotion.ready import Person
 from serving.promotion.record import Record
@@ -84,6 +84,8 @@ class Town:
     windows: dict[tuple[str, int], int] = field(default_factory=dict)
     rps: float = 60.0
     """Of stable, before the start."""
+    unmet: tuple[Unmet, ...] = ()
+    """Before the start."""
     at_window: Callable[[str, int], None] = lambda model, number: None
     stop: threading.Event = field(default_factory=threading.Event)
     records: list[tuple[str, Record]] = field(default_factory=list)
@@ -176,6 +178,8 @@ class Town:
         return window, replace(tally, until=window.started + SECONDS)
 
     def _recent(self, name: str) -> Window:
+        if self.unmet:
+            return Window(started=0.0, seconds=9.0, weight=100, unmet=self.unmet)
         requests = int(self.rps * 9)
         slower = (requests,) * 2 + (0,) * 13
         counts = Counts(requests=requests, slower=slower)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.promotion.decision import Verdict
-from serving.promotion.forecast import Even, Traffic, forecast, replanned
-from tests.unit.serving.promotion.windows import CALIBRATED, judge, plan
+from serving.promotion.forecast import Even, Traffic, forecast, replanned, wrong_answers
+from serving.promotion.measurement import Answers
+from tests.unit.serving.promotion.windows import CALIBRATED, judge, plan, promote, window
 
 CALM = Traffic(rps=20, errors=0.001, slower=(0.5,) * 5 + (0.1,) * 2 + (0.002,) * 8)
 
@@ -66,6 +68,27 @@ def test_where_no_first_step_helps_nothing_is_offered() -> None:
 
 def test_a_regression_that_stable_has_already_is_none() -> None:
     assert 0.01 not in forecast(judge(), plan(), Traffic(rps=20, errors=0.015)).regressions
+
+
+def test_what_is_said_of_wrong_answers_is_what_the_engine_does() -> None:
+    """At the end of the first step of a promotion whose golden answers turn wrong."""
+    needed = wrong_answers(judge(), plan())
+    assert needed is not None
+    for count in (needed - 1, needed):
+        turned = Answers(asked=100, canary_wrong=count, only_canary_wrong=count)
+        traffic = [*[window()] * 4, window(answers=turned)]
+        last = promote(judge(), plan(dwell_seconds=(75, 60, 60, 60, 600)), traffic)[-1]
+        assert (last.verdict is Verdict.ROLLBACK) == (count == needed)
+
+
+def test_a_stricter_bound_takes_more_wrong_answers_and_without_the_gate_none_do() -> None:
+    usual, strict = (
+        wrong_answers(replace(judge(), false_rollback=bound), plan()) for bound in (0.01, 0.001)
+    )
+    assert usual is not None
+    assert strict is not None
+    assert usual < strict
+    assert wrong_answers(judge(CALIBRATED, "errors"), plan()) is None
 
 
 def test_the_forecast_comes_before_anybody_gets_impatient() -> None:

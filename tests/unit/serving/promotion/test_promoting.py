@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from serving.errors import InputError, ServingError
 from serving.promotion.journal import records
 from serving.promotion.latest import latest
 from serving.promotion.lease import Busy
+from serving.promotion.measurement import Unmet
 from serving.promotion.metrics import PrometheusMetrics
 from serving.promotion.place import stores_in
 from serving.promotion.promoting import Result, exit_code, promote, resume
@@ -115,6 +117,17 @@ def test_traffic_that_decides_nothing_is_refused_unless_somebody_says_so(town: T
         ("calibration", "kim", WAIVED),
         ("enough traffic", "kim", "rush hour comes"),
     ]
+
+
+def test_traffic_that_was_not_recorded_for_long_is_not_taken_for_none(town: Town) -> None:
+    town.unmet = (Unmet("unbroken", "up", "not scraped before the window"),)
+    wish = Wish(model="digits", version=2, waive=WAIVED)
+    with pytest.raises(InputError, match=r"not known: unbroken: .* recorded for 1. s, or start"):
+        run(town, wish)
+    assert town.updates == []
+    wish = replace(wish, anyway="it was just started")
+    made = ready(town.ground, wish, town.setting.person, town.table["digits"])
+    assert "not known: unbroken" in made.notices[-1]
 
 
 def test_uncalibrated_it_asks_instead_of_rolling_back_and_says_so_before(town: Town) -> None:
