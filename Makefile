@@ -9,7 +9,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 TOOLCHAIN = PYTHONPATH=platform $(or $(PYTHON),$(error \
 	no Python 3.11, 3.12 or 3.13 on PATH: install one, then repeat)) -m serving.toolchain
 BIN := .venv/bin
-UNIT := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+# What is alone in its folder; live servers are not alone on their machine.
+PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -23,21 +24,21 @@ demo: ## set up all it needs, then the whole platform on this machine: good and 
 
 test: ## set up all it needs, then every tier: unit, engine, live
 	@$(TOOLCHAIN) setup engine live
-	@$(UNIT)
-	@$(BIN)/python -m pytest -m "(engine or live) and not full"
+	@$(PARALLEL) -m "not live and not full"
+	@$(BIN)/python -m pytest -m "live and not full"
 
 test-full: ## every tier, and what takes longer still
 	@$(TOOLCHAIN) setup engine live
-	@$(UNIT)
-	@$(BIN)/python -m pytest -m "engine or live"
+	@$(PARALLEL) -m "not live"
+	@$(BIN)/python -m pytest -m live
 
 test-unit: ## no engine, no network
 	@$(TOOLCHAIN) setup unit
-	@$(UNIT)
+	@$(PARALLEL)
 
 test-engine: ## the real Pulumi engine
 	@$(TOOLCHAIN) setup engine
-	@$(BIN)/python -m pytest -m "engine and not full"
+	@$(PARALLEL) -m "engine and not full"
 
 test-live: ## real Triton, Envoy, Prometheus
 	@$(TOOLCHAIN) setup live
