@@ -10,18 +10,22 @@ from dataclasses import replace
 
 import pytest
 
+from serving.load.tally import quantile
 from serving.settings import Release
 from tests.live.envoys import Envoy, model, running, served, tenant, until, version_of
 from tests.live.upstreams import TOLD, Upstream, upstreams
 
 pytestmark = pytest.mark.live
 
+CROWD_SECONDS = 0.5
+"""Of a request; much longer than it takes two busy processors to send one."""
+
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, Upstream]]:
     names = (
         "dead-1-0", "dead-2-0", "hung-1-0", "hung-2-0", "half-1-0", "half-2-0", "half-2-1",
-        "storm-1-0",
+        "storm-1-0", "crowd-1-0", "crowd-2-0",
     )  # fmt: skip
     with upstreams(*names) as running:
         yield running
@@ -37,6 +41,7 @@ def envoy(
         served(model("hung"), every, stable=1, canary=2, weight=50),
         served(model("half"), every, stable=1, canary=2, weight=100),
         served(model("storm"), every, stable=1),
+        served(model("crowd"), every, stable=1, canary=2, weight=50),
     ]
     with running(tmp_path_factory.mktemp("envoy"), models, tenant("vision")) as found:
         yield found
@@ -107,6 +112,39 @@ def test_retries_do_not_double_the_load_of_servers_that_fail(
     found = answers(envoy, "storm", 200, at_once=40)
     assert found == {500: 200}
     assert len(failing.requests) < 200 * 1.4
+
+
+@pytest.mark.full
+def test_ten_times_the_requests_while_the_canary_dies_make_no_caller_of_stable_wait(
+    envoy: Envoy, servers: dict[str, Upstream]
+) -> None:
+    """Row 65."""
+    stable, canary = servers["crowd-1-0"], servers["crowd-2-0"]
+    stable.delay = canary.delay = CROWD_SECONDS
+
+    def asked(_: int) -> tuple[float, float, str | None]:
+        begun = time.monotonic()
+        answer = envoy.post("crowd")
+        assert answer.status_code == 200
+        return begun, time.monotonic() - begun, version_of(answer)
+
+    with ThreadPoolExecutor(4) as few:
+        calm = [took for _, took, version in few.map(asked, range(40)) if version == "1"]
+    with ThreadPoolExecutor(40) as many:
+        crowd = [many.submit(asked, number) for number in range(600)]
+        until(lambda: len(canary.requests) > 100)
+        canary.stop()
+        died = time.monotonic()
+        found = [each.result() for each in crowd]
+    after = [took for begun, took, _ in found if begun > died]
+    assert len(after) > 200
+    assert {version for begun, _, version in found if begun > died} == {"1"}
+    calm_p99, p99 = quantile(calm, 0.99), quantile(after, 0.99)
+    assert calm_p99 is not None
+    assert p99 is not None
+    assert p99 < 2 * calm_p99
+    by_stable = len(calm) + sum(version == "1" for _, _, version in found)
+    assert len(stable.requests) == by_stable, "each of them once"
 
 
 def test_a_large_request_is_sent_again_whole(envoy: Envoy, servers: dict[str, Upstream]) -> None:

@@ -197,8 +197,8 @@ def test_a_version_whose_queue_grows_is_rolled_back_by_what_its_callers_wait(
     ground: Lab, built: Path
 ) -> None:
     """GAT-6."""
-    alone = {"max_batch_size": 1, "batching": {"enabled": False}}
-    ground.publish(built, QUEUEING, {"delay_ms": DELAY_MS}, {"models": {MODEL: alone}})
+    alone = {"models": {MODEL: {"batching": {"enabled": False}}}}
+    ground.publish(built, QUEUEING, {"delay_ms": DELAY_MS}, alone)
     with ground.promoting(QUEUEING) as run:
         assert run.wait() == 10
     decision = run.decisions()[-1]

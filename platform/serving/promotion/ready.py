@@ -7,7 +7,8 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 
-from serving.contract.model import ModelContract
+from serving.contract.compatibility import differences
+from serving.contract.model import ModelContract, frozen
 from serving.errors import InputError
 from serving.promotion.admission import Admission, admit
 from serving.promotion.course import engine_version
@@ -91,8 +92,10 @@ def ready(ground: Ground, wish: Wish, person: Person, release: Release | None) -
     stable = release.stable if release else None
     metrics = metrics_of(ground)
     subject = _subject(ground, contract, wish.version, stable)
+    broken = _broken(subject, wish)
     metrics.validate(subject)
     rules, armed, notices = _rules(ground, wish, contract)
+    notices += broken
     plan = Plan.of(contract.rollout, armed=armed, first_release=stable is None)
     judge = judge_of(contract, wish.version, rules)
     traffic = None
@@ -136,6 +139,25 @@ def _subject(ground: Ground, contract: ModelContract, version: int, stable: int 
         stable=stable,
         stable_contract=ground.published(contract.name, stable) if stable else None,
     )
+
+
+def _broken(subject: Subject, wish: Wish) -> tuple[str, ...]:
+    """What callers of stable will miss; raises InputError unless going back is meant."""
+    if subject.stable is None or subject.stable_contract is None:
+        return ()
+    found = differences(
+        frozen(subject.stable_contract, subject.stable), frozen(subject.contract, subject.canary)
+    )
+    told = "; ".join(f"{each.path}: {each.what}" for each in found if each.kind == "breaking")
+    if not told:
+        return ()
+    text = (
+        f"model {wish.model}: version {wish.version} breaks callers of stable version "
+        f"{subject.stable}: {told}"
+    )
+    if wish.older:
+        return (text,)
+    raise InputError(f"{text}; publish it as a model of another name, which has its own route")
 
 
 def _rules(

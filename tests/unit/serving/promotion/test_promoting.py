@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
+from serving.contract.model import ModelContract
 from serving.errors import InputError, ServingError
 from serving.promotion.journal import records
 from serving.promotion.latest import latest
@@ -19,7 +21,7 @@ from serving.promotion.ready import Wish, ready
 from serving.promotion.record import Ended, Observed, Started, Waived
 from serving.promotion.replay import replay
 from serving.settings import Release
-from tests.unit.serving.promotion.scripted import HARMFUL, HEALTHY, Town, town
+from tests.unit.serving.promotion.scripted import HARMFUL, HEALTHY, Town, model, town
 
 __all__ = ["town"]
 
@@ -325,3 +327,28 @@ def test_mirrored_requests_come_first_where_the_contract_says_so(town: Town) -> 
     assert validated == [False, True]
     seen = [each.body for _, each in town.records if isinstance(each.body, Observed)]
     assert seen[0].window.weight == 0
+
+
+def test_a_version_that_breaks_callers_of_stable_is_refused(town: Town) -> None:
+    ground = replace(town.ground, published=lambda _, version: taking(8 if version == 2 else 16))
+    wish = Wish(model="digits", version=2)
+    with pytest.raises(InputError) as refused:
+        ready(ground, wish, town.setting.person, town.table["digits"])
+    assert str(refused.value) == (
+        "model digits: version 2 breaks callers of stable version 1: "
+        "runtime.models.digits.max_batch_size: was lowered from 16 to 8; larger requests are "
+        "refused; publish it as a model of another name, which has its own route"
+    )
+
+
+def test_who_goes_back_is_told_what_callers_will_miss(town: Town) -> None:
+    ground = replace(town.ground, published=lambda _, version: taking(8 if version == 1 else 16))
+    wish = Wish(model="digits", version=1, older=True)
+    made = ready(ground, wish, town.setting.person, Release(stable=2))
+    assert "version 1 breaks callers of stable version 2: runtime." in made.notices[-1]
+
+
+def taking(largest: int) -> ModelContract:
+    document = model().model_copy(update={"versions": {}}).model_dump(mode="json")
+    document["runtime"]["models"]["digits"]["max_batch_size"] = largest
+    return ModelContract.model_validate_json(json.dumps(document))
