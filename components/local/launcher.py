@@ -24,7 +24,8 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     reading, writing = os.pipe()
-    if os.fork() == 0:
+    logger = os.fork()
+    if not logger:
         os.close(writing)
         _log(reading, Path(order["log"]))
     os.close(reading)
@@ -34,7 +35,7 @@ def main() -> None:
     os.closerange(3, max(silent, writing) + 1)
     # a program whose log has nowhere to go any more is not to die of it
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    _record(Path(order["record"]), order["about"])
+    _record(Path(order["record"]), {**order["about"], "logger": logger})
     os.chdir(order["folder"])
     os.execve(order["command"][0], order["command"], order["environment"])  # noqa: S606  # no shell
 

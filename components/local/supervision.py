@@ -30,6 +30,8 @@ _POLL_SECONDS = 0.05
 _LAUNCH_SECONDS = 20.0
 _LAST_LINES = 20
 _PROBE_SECONDS = 5.0
+_HEARD_SECONDS = 2.0
+"""Who writes the log goes on for as long as any helper of the program has something to say."""
 
 
 class NotStarted(Exception):
@@ -172,6 +174,7 @@ def _await_ready(props: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     while missing:
         log = props["log"]
         if not lives(found):
+            _heard_out(found)
             raise NotStarted(
                 f"{props['name']}: ended before it was ready; its log ({log}) ends:\n"
                 f"{last_words(props)}"
@@ -184,6 +187,13 @@ def _await_ready(props: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             )
         time.sleep(_POLL_SECONDS)
         missing = [probe for probe in missing if asked(probe, _PROBE_SECONDS)]
+
+
+def _heard_out(found: Mapping[str, Any]) -> None:
+    """What a program said last may be on its way to the log when it is gone."""
+    until = time.monotonic() + _HEARD_SECONDS
+    while start_of(found["logger"]) is not None and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
 
 
 def _signal(found: Mapping[str, Any], number: int) -> None:

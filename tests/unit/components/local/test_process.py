@@ -181,6 +181,16 @@ def test_its_last_words_are_those_that_say_why(place: Place) -> None:
     assert str(refused.value).endswith("ends:\nout of memory")
 
 
+def test_its_last_words_are_waited_for_where_the_log_is_slow(place: Place) -> None:
+    """Its only child then is who writes the log."""
+    script = (
+        "read logger < /proc/$$/task/$$/children; kill -STOP $logger; echo no weights found; "
+        "(sleep 0.4; kill -CONT $logger) > /dev/null 2>&1 & exit 3"
+    )
+    with pytest.raises(supervision.NotStarted, match="no weights found"):
+        process.create(place.props("/bin/sh", "-c", script))
+
+
 def test_one_that_never_gets_ready_is_ended_at_its_deadline(place: Place) -> None:
     place.status.write_text("503")
     with pytest.raises(supervision.NotStarted, match=r"not ready within 0.5 s: .* answers 503"):
