@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from serving.contract.fields import Cpu, Memory, Name, Section, show_cpu, show_memory
+from serving.contract.fields import Cpu, Email, Memory, Name, Section, show_cpu, show_memory
 from serving.contract.model import Environment, ModelContract
 from serving.contract.placement import placement
 from serving.contract.problem import JsonPath
@@ -39,11 +39,8 @@ class Quota(Section):
 class Tenant(Section):
     name: Name
     team: Name
-    contacts: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...],
-        Field(min_length=1),
-    ]
-    """Mail addresses of those who answer for it."""
+    contacts: Annotated[tuple[Email, ...], Field(min_length=1, max_length=10)]
+    """Mail addresses of those who answer for it, and hear when its budget is nearly spent."""
     quota: Quota
     requests_per_second: Annotated[float, Field(gt=0)]
     """Beyond it the gateway refuses."""

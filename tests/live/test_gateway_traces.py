@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import grpc
 import pytest
 
-from serving.settings import Traces
+from serving.settings.local import Traces
 from tests.live.collector import Collector, Span, collecting
 from tests.live.envoys import Envoy, model, running, served, tenant, until
 from tests.live.upstreams import Upstream, upstreams

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from serving.capacity import MIB, InstanceType, catalogue
 from serving.contract.fields import show_cpu, show_memory
 from serving.contract.model import Environment, ModelContract
 from serving.contract.placement import placement
+from serving.instance_types import MIB, InstanceType, gpu_types
 
 
 def quota_use(contract: ModelContract, environment: Environment) -> dict[str, str]:
@@ -26,7 +26,7 @@ def quota_use(contract: ModelContract, environment: Environment) -> dict[str, st
 def cost_per_hour(contract: ModelContract, environment: Environment) -> dict[str, float]:
     """Instance type → USD on demand with all replicas; types without a known price are left out."""
     replicas = contract.scaling.replicas(environment).max_replicas
-    kinds = (catalogue().get(name) for name in contract.resources.instance_types)
+    kinds = (gpu_types().get(name) for name in contract.resources.instance_types)
     return {
         kind.name: round(float(replicas * node_share(contract, kind)) * kind.usd_per_hour, 4)
         for kind in kinds

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.contract.model import ModelContract
-from serving.settings import Release, Traces
+from serving.settings import Release
+from serving.settings.local import Traces
 from serving.tenancy import Tenant
 
 

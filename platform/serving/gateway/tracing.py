@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from serving.gateway.documents import named
 from serving.gateway.outside import asked, outside
-from serving.settings import Traces
+from serving.settings.local import Traces
 
 CLUSTER: Final = "traces"
 SERVICE: Final = "gateway"

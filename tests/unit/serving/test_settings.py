@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from components.cluster import SERVICE_CIDR
 from serving.contract.fields import Section
 from serving.errors import InputError
 from serving.settings import AwsSettings, LocalSettings, Release, parse
+from serving.settings.aws import SERVICES
 from tests.unit import stacks
 
 SMALLEST: dict[str, Any] = {
@@ -17,10 +19,21 @@ SMALLEST: dict[str, Any] = {
     "environment": "dev",
     "region": "eu-central-1",
     "owner": "platform",
+    "contacts": ["platform@example.com"],
     "cost_center": "research",
     "network": {"cidr": "10.0.0.0/16", "zones": ["a", "b"], "nat": "single"},
     "cluster": {"version": "1.35", "administrators": {"deploy": "serving-deploy"}},
+    "pools": {
+        "system": {
+            "kind": "system",
+            "instance_types": ["m7i.xlarge"],
+            "nodes_per_zone": {"min": 1, "max": 2},
+        }
+    },
+    "gateway": {"domain": "models.example.com"},
     "logs": {"retention_days": 30},
+    "audit": {"retention_days": 30},
+    "budget": {"monthly_usd": 1000},
 }
 
 
@@ -35,7 +48,14 @@ def test_what_is_left_out_is_the_safe_choice() -> None:
     assert smallest.retain is True
     assert smallest.cluster.public_access_cidrs == ()
     assert smallest.network.endpoints == ("sts",)
+    assert smallest.images.pull_through == ()
+    assert smallest.gateway.public_access_cidrs == ()
+    assert smallest.traces is smallest.gitops is None
     assert smallest.releases == {}
+
+
+def test_the_networks_of_services_and_of_the_vpc_never_overlap() -> None:
+    assert str(SERVICES) == SERVICE_CIDR
 
 
 def test_zones_are_named_within_the_region() -> None:
@@ -52,10 +72,23 @@ def test_zones_are_named_within_the_region() -> None:
         ),
         ({"environment": "test"}, "serving:environment: is not valid"),
         ({"region": "europe"}, "serving:region: is not valid"),
+        ({"contacts": []}, "serving:contacts: is not valid"),
+        ({"contacts": ["platform"]}, "serving:contacts[0]: is not valid, got 'platform'"),
+        ({"budget": {"monthly_usd": 0}}, "serving:budget.monthly_usd: is not valid, got 0"),
+        ({"audit": {"retention_days": 0}}, "serving:audit.retention_days: is not valid, got 0"),
+        (
+            {"images": {"pull_through": ["docker"]}},
+            "serving:images.pull_through[0]: is not valid, got 'docker', expected ecr-public, ",
+        ),
         ({"retain": "yes"}, "serving:retain: is not valid, got 'yes', expected true or false"),
         (
             {"network": {"cidr": "10.0.0.0/8", "zones": ["a", "b"], "nat": "single"}},
             "serving:network.cidr: is not valid, got '10.0.0.0/8', expected a network of /16 to",
+        ),
+        (
+            {"network": {"cidr": "172.20.0.0/20", "zones": ["a", "b"], "nat": "single"}},
+            "serving:network.cidr: is not valid, got '172.20.0.0/20', expected a network outside "
+            "of 172.20.0.0/16, which Services have",
         ),
         (
             {"network": {"cidr": "10.0.0.0/16", "zones": ["a", "a"], "nat": "single"}},
@@ -87,6 +120,51 @@ def test_zones_are_named_within_the_region() -> None:
             },
             "serving:cluster.public_access_cidrs[0]: is not valid, got '0.0.0.0/0', "
             "expected a network of /24 or narrower",
+        ),
+        (
+            {"gateway": {"domain": "*.example.com"}},
+            "serving:gateway.domain: is not valid, got '*.example.com'",
+        ),
+        (
+            {"gateway": {"domain": "localhost"}},
+            "serving:gateway.domain: is not valid, got 'localhost'",
+        ),
+        (
+            {"gateway": {"domain": "example.com", "public_access_cidrs": ["0.0.0.0/33"]}},
+            "serving:gateway.public_access_cidrs[0]: is not valid, got '0.0.0.0/33'",
+        ),
+        (
+            {"gateway": {"domain": "example.com", "private_principals": ["*"]}},
+            "serving:gateway.private_principals[0]: is not valid, got '*'",
+        ),
+        (
+            {
+                "gateway": {
+                    "domain": "example.com",
+                    "private_principals": ["arn:aws:iam::123456789012:root"],
+                    "public_access_cidrs": ["203.0.113.0/24"],
+                }
+            },
+            "serving:gateway: is not valid, got a mapping, "
+            "expected private_principals or public_access_cidrs, not both",
+        ),
+        ({"traces": {"percentage": 0}}, "serving:traces.percentage: is not valid, got 0"),
+        ({"traces": {"percentage": 101}}, "serving:traces.percentage: is not valid, got 101"),
+        (
+            {"traces": {"percentage": 1, "collector": "https://otel.example.com"}},
+            "serving:traces.collector: is not valid, got 'https://otel.example.com'",
+        ),
+        (
+            {"gitops": {"repository": "git@example.com:a", "folders": {"vision": "a"}}},
+            "serving:gitops.repository: is not valid, got 'git@example.com:a'",
+        ),
+        (
+            {"gitops": {"repository": "https://example.com/a", "folders": {}}},
+            "serving:gitops.folders: is not valid",
+        ),
+        (
+            {"digests": {"docker.io/grafana/loki:3.7.6": "3.7.6"}},
+            "serving:digests",
         ),
         ({"store": {"lock_days": 0}}, "serving:store.lock_days: is not valid, got 0"),
         ({"logs": {"retention_days": 31}}, "serving:logs.retention_days: is not valid, got 31"),

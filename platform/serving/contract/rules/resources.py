@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from serving.capacity import MIB, InstanceType, catalogue, mig_memory_mib
 from serving.contract.fields import show_cpu, show_memory
 from serving.contract.model import ModelContract
 from serving.contract.problem import JsonPath
 from serving.contract.rules.finding import Finding, Rule, triton_models
 from serving.contract.runtime import VllmRuntime
 from serving.contract.vllm import fits, memory_per_gpu
+from serving.instance_types import MIB, InstanceType, gpu_types, mig_memory_mib
 
 _BATCH_MEMORY_FIELDS: Final = ("instances", "memory", "max_batch_size")
 
@@ -48,13 +48,13 @@ def _fits_instance_types(contract: ModelContract) -> Iterator[Finding]:
     resources = contract.resources
     for index, name in enumerate(resources.instance_types):
         here: JsonPath = ("resources", "instance_types", index)
-        kind = catalogue().get(name)
+        kind = gpu_types().get(name)
         if kind is None:
             yield Finding(
                 fields=(here,),
                 what="is not in the catalogue of GPU instance types",
                 got=name,
-                expected=f"one of {', '.join(catalogue())}",
+                expected=f"one of {', '.join(gpu_types())}",
             )
             continue
         for field, need, has in _needs(contract, kind):
@@ -100,7 +100,7 @@ def _sharing_is_possible(contract: ModelContract) -> Iterator[Finding]:
         )
         return
     for index, name in enumerate(resources.instance_types):
-        kind = catalogue().get(name)
+        kind = gpu_types().get(name)
         if profile and kind and profile not in kind.mig_profiles:
             yield Finding(
                 fields=(profile_field, ("resources", "instance_types", index)),
@@ -178,7 +178,7 @@ def _vllm_memory(contract: ModelContract, runtime: VllmRuntime) -> Iterator[Find
     resources = contract.resources
     share = runtime.gpu_memory_utilization
     need = memory_per_gpu(runtime)
-    gpus = [catalogue()[name] for name in resources.instance_types if name in catalogue()]
+    gpus = [gpu_types()[name] for name in resources.instance_types if name in gpu_types()]
     rooms = {kind.name: kind.gpu_memory_mib * MIB for kind in gpus}
     rooms |= {"resources.gpu_memory": resources.gpu_memory} if resources.gpu_memory else {}
     for where, room in rooms.items():

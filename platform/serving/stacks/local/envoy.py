@@ -20,7 +20,8 @@ from serving.gateway.listeners import listeners
 from serving.gateway.routes import routes
 from serving.gateway.table import Gateway, RemoteKeys
 from serving.observability.edges import histogram_edges
-from serving.settings import Identity, LocalSettings
+from serving.settings import LocalSettings
+from serving.settings.local import Identity
 from serving.stacks.local.issuer import AUDIENCE, ISSUER, Issuer
 from serving.stacks.local.place import ADDRESS, GATEWAY, Place
 from serving.stacks.local.ports import ports_of

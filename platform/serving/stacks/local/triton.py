@@ -22,7 +22,8 @@ from serving.gateway.table import Served, Server
 from serving.registry.folder_store import FolderStore
 from serving.registry.published import as_published
 from serving.registry.verify import find
-from serving.settings import LocalSettings, Release, Traces
+from serving.settings import LocalSettings, Release
+from serving.settings.local import Traces
 from serving.stacks.local.place import ADDRESS, Place
 from serving.stacks.local.ports import ports_of
 from serving.stacks.outputs import LocalServer

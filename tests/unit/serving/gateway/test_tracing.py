@@ -10,7 +10,7 @@ from serving.gateway.clusters import clusters
 from serving.gateway.filters import filters
 from serving.gateway.listeners import listeners
 from serving.gateway.table import Gateway
-from serving.settings import Traces
+from serving.settings.local import Traces
 from tests.contracts import contract
 from tests.unit.serving.gateway.gateways import gateway, served
 
