@@ -1,0 +1,1 @@
+"""PURE: what each controller, workload and pipeline may do in AWS, as IAM documents."""
