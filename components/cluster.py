@@ -13,6 +13,9 @@ import pulumi_eks as eks
 
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
+SERVICE_CIDR: Final = "172.20.0.0/16"
+"""Of Services; policies have to name the first address, so it is not left to EKS."""
+
 ADMINISTRATOR_POLICY: Final = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
@@ -28,6 +31,9 @@ class ClusterArgs:
     """Arns of IAM roles, by a lasting name. Whoever deploys must be among them."""
     public_access_cidrs: Sequence[str] = ()
     """Who may reach the API server from outside the VPC; nobody unless named."""
+    secrets_key_arn: pulumi.Input[str]
+    """Of what Kubernetes' own encryption is encrypted with."""
+    log_key_arn: pulumi.Input[str]
     log_retention_days: int
     retain: bool = True
 
@@ -55,17 +61,12 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("serving:index:Cluster", name, None, opts)
         within = pulumi.ResourceOptions(parent=self)
 
-        secrets_key = aws.kms.Key(
-            f"{name}-secrets",
-            description=f"Secrets of the Kubernetes cluster {args.cluster_name}",
-            enable_key_rotation=True,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
-        )
         # EKS would create it without an end to what it keeps.
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/eks/{args.cluster_name}/cluster",
             retention_in_days=args.log_retention_days,
+            kms_key_id=args.log_key_arn,
             opts=within,
         )
         as_control_plane = pulumi.ResourceOptions(
@@ -74,7 +75,7 @@ class Cluster(pulumi.ComponentResource):
             depends_on=[logs],
             transforms=[without_creator_admin],
         )
-        control_plane = _control_plane(name, args, secrets_key.arn, as_control_plane)
+        control_plane = _control_plane(name, args, as_control_plane)
         self.name = control_plane.eks_cluster.apply(lambda cluster: cluster.name)
         _administrators(name, self.name, args.administrators, within)
 
@@ -91,9 +92,7 @@ class Cluster(pulumi.ComponentResource):
         )
 
 
-def _control_plane(
-    name: str, args: ClusterArgs, key_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
-) -> eks.Cluster:
+def _control_plane(name: str, args: ClusterArgs, opts: pulumi.ResourceOptions) -> eks.Cluster:
     return eks.Cluster(
         name,
         name=args.cluster_name,
@@ -105,10 +104,11 @@ def _control_plane(
         endpoint_public_access=bool(args.public_access_cidrs),
         public_access_cidrs=list(args.public_access_cidrs) or None,
         authentication_mode=eks.AuthenticationMode.API,
-        encryption_config_key_arn=key_arn,
+        encryption_config_key_arn=args.secrets_key_arn,
         enabled_cluster_log_types=list(LOG_TYPES),
         create_oidc_provider=True,
         deletion_protection=args.retain,
+        kubernetes_service_ip_address_range=SERVICE_CIDR,
         skip_default_node_group=True,
         skip_default_security_groups=True,
         use_default_vpc_cni=True,

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 @dataclass(frozen=True, kw_only=True)
 class FlowLogsArgs:
     vpc_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
     retention_days: int
 
 
@@ -24,7 +25,9 @@ class FlowLogs(pulumi.ComponentResource):
         super().__init__("serving:index:FlowLogs", name, None, opts)
         within = pulumi.ResourceOptions(parent=self)
 
-        group = aws.cloudwatch.LogGroup(name, retention_in_days=args.retention_days, opts=within)
+        group = aws.cloudwatch.LogGroup(
+            name, retention_in_days=args.retention_days, kms_key_id=args.key_arn, opts=within
+        )
         role = aws.iam.Role(name, assume_role_policy=json.dumps(TRUST), opts=within)
         aws.iam.RolePolicy(
             name,

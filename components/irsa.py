@@ -5,23 +5,50 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
+AUDIENCE: Final = "sts.amazonaws.com"
+ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Irsa:
+    """Pods show a token that the cluster signed; nothing runs beside them."""
+
+    oidc_provider_arn: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodIdentity:
+    """EKS hands credentials to pods through an agent on each node, which is an add-on."""
+
+    cluster_name: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccountRoleArgs:
-    oidc_provider_arn: pulumi.Input[str]
+    identity: Irsa | PodIdentity
     namespace: str
     service_account: str
     policies: Mapping[str, pulumi.Input[str]]
-    """Managed policy arns. The key names the attachment, so it never changes."""
+    """Policy documents. The key names the policy, so it never changes."""
+
+    def __post_init__(self) -> None:
+        if not self.policies:
+            raise ValueError("policies must hold at least one document")
+        for field, value in (("namespace", self.namespace), ("account", self.service_account)):
+            if not value or set(value) & set("*?:"):
+                raise ValueError(f"{field} must be one exact name, got {value!r}")
 
 
 class ServiceAccountRole(pulumi.ComponentResource):
     arn: pulumi.Output[str]
-    """The service account carries this as `eks.amazonaws.com/role-arn`."""
+    annotations: pulumi.Output[Mapping[str, str]]
+    """All that the service account carries; with Pod Identity nothing, for EKS knows the role."""
 
     def __init__(
         self, name: str, args: ServiceAccountRoleArgs, opts: pulumi.ResourceOptions | None = None
@@ -29,28 +56,63 @@ class ServiceAccountRole(pulumi.ComponentResource):
         super().__init__("serving:index:ServiceAccountRole", name, None, opts)
         within = pulumi.ResourceOptions(parent=self)
 
-        trust = pulumi.Output.from_input(args.oidc_provider_arn).apply(
-            lambda arn: json.dumps(trust_policy(arn, args.namespace, args.service_account))
-        )
-        role = aws.iam.Role(name, assume_role_policy=trust, opts=within)
-        for key, policy_arn in args.policies.items():
-            aws.iam.RolePolicyAttachment(
-                f"{name}-{key}", role=role.name, policy_arn=policy_arn, opts=within
+        role = aws.iam.Role(name, assume_role_policy=_trust(args), opts=within)
+        for key, document in args.policies.items():
+            aws.iam.RolePolicy(f"{name}-{key}", role=role.name, policy=document, opts=within)
+        if isinstance(args.identity, PodIdentity):
+            aws.eks.PodIdentityAssociation(
+                name,
+                cluster_name=args.identity.cluster_name,
+                namespace=args.namespace,
+                service_account=args.service_account,
+                role_arn=role.arn,
+                opts=within,
             )
 
+        annotated = isinstance(args.identity, Irsa)
         self.arn = role.arn
-        self.register_outputs({"arn": self.arn})
+        self.annotations = role.arn.apply(lambda arn: {ANNOTATION: arn} if annotated else {})
+        self.register_outputs({"arn": self.arn, "annotations": self.annotations})
 
 
-def trust_policy(provider_arn: str, namespace: str, service_account: str) -> dict[str, object]:
+def _trust(args: ServiceAccountRoleArgs) -> pulumi.Output[str]:
+    match args.identity:
+        case Irsa(oidc_provider_arn=provider):
+            return pulumi.Output.from_input(provider).apply(
+                lambda arn: json.dumps(irsa_trust(arn, args.namespace, args.service_account))
+            )
+        case PodIdentity(cluster_arn=cluster):
+            return pulumi.Output.from_input(cluster).apply(
+                lambda arn: json.dumps(
+                    pod_identity_trust(arn, args.namespace, args.service_account)
+                )
+            )
+
+
+def irsa_trust(provider_arn: str, namespace: str, service_account: str) -> dict[str, object]:
     issuer = provider_arn.partition("oidc-provider/")[2]
     subject = f"system:serviceaccount:{namespace}:{service_account}"
     statement = {
         "Effect": "Allow",
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{issuer}:aud": AUDIENCE, f"{issuer}:sub": subject}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def pod_identity_trust(cluster_arn: str, namespace: str, service_account: str) -> dict[str, object]:
+    """EKS tags every session with where the pod runs; a pod cannot choose these tags."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
         "Condition": {
-            "StringEquals": {f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": subject}
+            "StringEquals": {
+                "aws:RequestTag/eks-cluster-arn": cluster_arn,
+                "aws:RequestTag/kubernetes-namespace": namespace,
+                "aws:RequestTag/kubernetes-service-account": service_account,
+            }
         },
     }
     return {"Version": "2012-10-17", "Statement": [statement]}

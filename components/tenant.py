@@ -12,22 +12,25 @@ from pulumi_kubernetes.core.v1 import LimitRangeItemArgsDict
 from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyEgressRuleArgsDict,
     NetworkPolicyPeerArgsDict,
-    NetworkPolicyPortArgsDict,
     NetworkPolicySpecArgsDict,
 )
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict
 
+from components.mesh_policies import INJECTION, PROXY_METRICS_PORT, XDS_PORT
+from components.network_policy import (
+    ANYWHERE,
+    DEFAULT_DENY,
+    IDENTITY_AGENT,
+    NAMES,
+    addresses,
+    into,
+    out_to,
+    pods_of,
+)
+
 INFERENCE_PORTS: Final = (8000, 8001)
 METRICS_PORT: Final = 8002
-
-CLUSTER_DNS: Final[NetworkPolicyPeerArgsDict] = {
-    "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
-    "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
-}
-DNS_PORTS: Final[Sequence[NetworkPolicyPortArgsDict]] = (
-    {"protocol": "UDP", "port": 53},
-    {"protocol": "TCP", "port": 53},
-)
+OTLP_PORTS: Final = (4317, 4318)
 
 CONTAINER_LIMITS: Final[LimitRangeItemArgsDict] = {
     "type": "Container",
@@ -64,8 +67,15 @@ class TenantArgs:
     """Whose Pod Security rules hold: `1.35`."""
     gateway_namespace: str
     """Where inference requests come from."""
+    mesh_namespace: str
+    """Where the pods' proxies learn who is who."""
     monitoring_namespace: str
     """Where metrics are read from."""
+    tracing_namespace: str | None = None
+    """Where spans are sent."""
+    collector_port: int | None = None
+    """Where they are sent outside of the cluster; its addresses are nobody's to know. The mesh
+    lets pods speak to that host alone."""
     egress_cidrs: pulumi.Input[Sequence[str]]
     """What pods may reach over HTTPS. One input for all: S3 says how many only when asked."""
 
@@ -120,6 +130,7 @@ def namespace_labels(name: str, args: TenantArgs) -> dict[str, str]:
     return {
         "tenant": name,
         "owner": args.team,
+        **INJECTION,
         "pod-security.kubernetes.io/enforce": "restricted",
         "pod-security.kubernetes.io/enforce-version": f"v{args.kubernetes_version}",
     }
@@ -139,13 +150,20 @@ def quota(args: TenantArgs) -> dict[str, str]:
 
 def network_policies(args: TenantArgs) -> Mapping[str, NetworkPolicySpecArgsDict]:
     """Nothing passes but what one of the others lets through."""
-    return {
-        "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
-        "gateway": _ingress(args.gateway_namespace, INFERENCE_PORTS),
-        "metrics": _ingress(args.monitoring_namespace, (METRICS_PORT,)),
-        "dns": _egress([{"to": [CLUSTER_DNS], "ports": DNS_PORTS}]),
+    metrics_ports = (METRICS_PORT, PROXY_METRICS_PORT)
+    found: dict[str, NetworkPolicySpecArgsDict] = {
+        "default-deny": DEFAULT_DENY,
+        "gateway": into(pods_of(args.gateway_namespace), ports=INFERENCE_PORTS),
+        "metrics": into(pods_of(args.monitoring_namespace), ports=metrics_ports),
+        "dns": NAMES,
+        "mesh": out_to(pods_of(args.mesh_namespace), ports=[XDS_PORT]),
         "aws": _egress(pulumi.Output.from_input(args.egress_cidrs).apply(_https_to)),
     }
+    if args.tracing_namespace is not None:
+        found["traces"] = out_to(pods_of(args.tracing_namespace), ports=OTLP_PORTS)
+    if args.collector_port is not None:
+        found["collector"] = out_to(*addresses(ANYWHERE), ports=[args.collector_port])
+    return found
 
 
 def _https_to(cidrs: Sequence[str]) -> list[NetworkPolicyEgressRuleArgsDict]:
@@ -153,26 +171,7 @@ def _https_to(cidrs: Sequence[str]) -> list[NetworkPolicyEgressRuleArgsDict]:
     if not cidrs:
         return []
     peers: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in cidrs]
-    return [{"to": peers, "ports": [{"protocol": "TCP", "port": 443}]}]
-
-
-def _ingress(namespace: str, ports: Sequence[int]) -> NetworkPolicySpecArgsDict:
-    return {
-        "pod_selector": {},
-        "policy_types": ["Ingress"],
-        "ingress": [
-            {
-                "from_": [
-                    {
-                        "namespace_selector": {
-                            "match_labels": {"kubernetes.io/metadata.name": namespace}
-                        }
-                    }
-                ],
-                "ports": [{"protocol": "TCP", "port": port} for port in ports],
-            }
-        ],
-    }
+    return [{"to": peers, "ports": [{"protocol": "TCP", "port": 443}]}, IDENTITY_AGENT]
 
 
 def _egress(

@@ -12,17 +12,18 @@ from typing import Any
 class Pod:
     namespace: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def allowed(
     policies: Sequence[Mapping[str, Any]],
-    source: Pod,
+    source: Pod | str,
     to: Pod | str,
     port: int,
     protocol: str = "TCP",
 ) -> bool:
-    """May `source` reach a pod, or an address, on `port`?"""
-    out = _passes(policies, source, "Egress", to, port, protocol)
+    """May `source` reach `to`, each a pod or an address, on `port`?"""
+    out = isinstance(source, str) or _passes(policies, source, "Egress", to, port, protocol)
     into = isinstance(to, str) or _passes(policies, to, "Ingress", source, port, protocol)
     return out and into
 
@@ -66,7 +67,7 @@ def _is(described: Mapping[str, Any], peer: Pod | str, namespace: str) -> bool:
     pods = _selects(described.get("podSelector", {}), peer.labels)
     if "namespaceSelector" not in described:
         return pods and peer.namespace == namespace
-    labels = {"kubernetes.io/metadata.name": peer.namespace}
+    labels = {**peer.namespace_labels, "kubernetes.io/metadata.name": peer.namespace}
     return pods and _selects(described["namespaceSelector"], labels)
 
 

@@ -63,12 +63,10 @@ def test_every_control_plane_log_is_kept_with_an_end(synth: Synth) -> None:
     assert group.urn in graph.one("eks:index:Cluster").dependencies
 
 
-def test_secrets_are_encrypted_with_a_key_of_ours_that_rotates(synth: Synth) -> None:
-    graph = cluster(synth)
-    key = graph.one("aws:kms/key:Key")
-    assert key.inputs["enableKeyRotation"] is True
-    inputs = graph.one("eks:index:Cluster").inputs
-    assert inputs["encryptionConfigKeyArn"].endswith(":cluster-secrets")
+def test_secrets_and_logs_are_encrypted_with_the_keys_that_are_given(synth: Synth) -> None:
+    graph = cluster(synth, secrets_key_arn="arn:secrets", log_key_arn="arn:logs")
+    assert graph.one("eks:index:Cluster").inputs["encryptionConfigKeyArn"] == "arn:secrets"
+    assert graph.one("aws:cloudwatch/logGroup:LogGroup").inputs["kmsKeyId"] == "arn:logs"
 
 
 def test_only_access_entries_let_anyone_in(synth: Synth) -> None:
@@ -101,7 +99,6 @@ def test_a_cluster_is_protected_unless_it_may_go(synth: Synth, retain: bool) -> 
     graph = cluster(synth, retain=retain)
     assert graph.one("eks:index:Cluster").protect is retain
     assert graph.one("eks:index:Cluster").inputs["deletionProtection"] is retain
-    assert graph.one("aws:kms/key:Key").protect is retain
 
 
 def test_versions_leave_with_their_standard_support(synth: Synth) -> None:

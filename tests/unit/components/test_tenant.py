@@ -46,7 +46,7 @@ def of_two_tenants() -> list[dict[str, Any]]:
 
 def test_every_object_is_one_that_kubernetes_takes(synth: Synth) -> None:
     rendered = objects(tenants(synth, "vision"))
-    assert len(rendered) == 10
+    assert len(rendered) == 11
     for resource in rendered:
         kubernetes_validate.validate(dict(resource.inputs), "1.35", strict=True)
 
@@ -102,6 +102,8 @@ VISION = Pod(namespace="tenant-vision", labels={"app": "digits"})
 TEXT = Pod(namespace="tenant-text", labels={"app": "spam"})
 GATEWAY = Pod(namespace="istio-ingress")
 PROMETHEUS = Pod(namespace="monitoring")
+TEMPO = Pod(namespace="tempo")
+ISTIOD = Pod(namespace="istio-system", labels={"app": "istiod"})
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,10 @@ PROMETHEUS = Pod(namespace="monitoring")
         (GATEWAY, VISION, 22, False),
         (PROMETHEUS, VISION, 8002, True),
         (PROMETHEUS, VISION, 8000, False),
+        (PROMETHEUS, VISION, 15020, True),
+        (VISION, ISTIOD, 15012, True),
+        (VISION, ISTIOD, 15017, False),
+        (VISION, TEMPO, 4317, False),
         (TEXT, VISION, 8000, False),
         (VISION, TEXT, 8000, False),
         (Pod(namespace="tenant-vision", labels={"app": "other"}), VISION, 8000, False),
@@ -128,6 +134,29 @@ def test_only_what_the_platform_needs_passes(
     source: Pod, to: Pod | str, port: int, expected: bool
 ) -> None:
     assert allowed(of_two_tenants(), source, to, port) is expected
+
+
+def test_spans_leave_for_where_traces_are_kept(synth: Synth) -> None:
+    rendered = policies(tenants(synth, "vision", tracing_namespace="tempo"))
+    assert allowed(rendered, VISION, TEMPO, 4317)
+    assert not allowed(rendered, VISION, TEMPO, 3200)
+
+
+def test_spans_leave_for_a_collector_outside_on_its_port_alone(synth: Synth) -> None:
+    rendered = policies(tenants(synth, "vision", collector_port=4317))
+    assert allowed(rendered, VISION, "192.0.2.1", 4317)
+    assert not allowed(rendered, VISION, "192.0.2.1", 443)
+
+
+@pytest.mark.parametrize(("port", "expected"), [(80, True), (443, False), (2703, False)])
+def test_who_hands_out_roles_on_the_node_is_reached(port: int, expected: bool) -> None:
+    """Pod Identity; it is the node's own address."""
+    assert allowed(of_two_tenants(), VISION, "169.254.170.23", port) is expected
+
+
+def test_pods_join_the_mesh(synth: Synth) -> None:
+    namespace = tenants(synth, "vision").one("kubernetes:core/v1:Namespace").inputs
+    assert namespace["metadata"]["labels"]["istio-injection"] == "enabled"
 
 
 def test_nothing_at_all_passes_until_a_policy_lets_it_through() -> None:

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components.gateway import NAMESPACE, Gateway
+from components.mesh_policies import INJECTION
+from tests.conftest import Graph
+from tests.unit import rendered
+from tests.unit.components.installing import INTERNET, around, installed
+from tests.unit.components.network import Pod, allowed
+
+SERVICE = "kubernetes:core/v1:Service"
+PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
+PROXY = Pod(namespace=NAMESPACE, labels={"istio": "ingressgateway"})
+MODEL = Pod(namespace="tenant-vision", namespace_labels=INJECTION)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return installed(Gateway)
+
+
+def balancer(graph: Graph) -> dict[str, str]:
+    annotations = graph.one(SERVICE).inputs["metadata"]["annotations"]
+    return {key.removeprefix(PREFIX): value for key, value in annotations.items()}
+
+
+def test_callers_meet_tls_1_2_or_later_with_a_certificate_of_acm(graph: Graph) -> None:
+    """TRF-11."""
+    found = balancer(graph)
+    assert found["ssl-ports"] == "443"
+    assert found["ssl-cert"].startswith("arn:aws:acm:")
+    assert found["ssl-negotiation-policy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+def test_from_the_load_balancer_to_the_proxies_it_is_tls_too(graph: Graph) -> None:
+    assert balancer(graph)["backend-protocol"] == "ssl"
+    secure = rendered.objects(graph, "Gateway")["models"]["spec"]["servers"][0]
+    assert secure["port"]["protocol"] == "HTTPS"
+    assert secure["tls"]["minProtocolVersion"] == "TLSV1_2"
+    certificate = rendered.objects(graph, "Certificate")["certificate"]["spec"]
+    assert certificate["secretName"] == secure["tls"]["credentialName"]
+    assert certificate["dnsNames"] == secure["hosts"] == ["*.inference.example.com"]
+
+
+def test_grpc_is_offered_http_2(graph: Graph) -> None:
+    assert balancer(graph)["alpn-policy"] == "HTTP2Preferred"
+
+
+def test_without_tls_there_is_nothing_but_the_way_to_it(graph: Graph) -> None:
+    plain = rendered.objects(graph, "Gateway")["models"]["spec"]["servers"][1]
+    assert plain["tls"] == {"httpsRedirect": True}
+    (policy,) = rendered.objects(graph, "AuthorizationPolicy").values()
+    assert policy["spec"]["rules"] == [{"to": [{"operation": {"ports": ["80"]}}]}]
+
+
+def test_the_internet_does_not_find_it_unless_somebody_in_it_is_named(graph: Graph) -> None:
+    assert balancer(graph)["scheme"] == "internal"
+    assert "loadBalancerSourceRanges" not in graph.one(SERVICE).inputs["spec"]
+
+
+def test_only_those_who_are_named_come_from_the_internet() -> None:
+    open_ = installed(Gateway, public_access_cidrs=["203.0.113.0/24"])
+    assert balancer(open_)["scheme"] == "internet-facing"
+    spec = open_.one(SERVICE).inputs["spec"]
+    assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+
+
+def test_the_load_balancer_asks_each_proxy_whether_it_is_ready(graph: Graph) -> None:
+    found = balancer(graph)
+    assert found["nlb-target-type"] == "ip"
+    assert (found["healthcheck-port"], found["healthcheck-path"]) == ("15021", "/healthz/ready")
+
+
+def test_a_proxy_stays_until_nothing_new_is_sent_to_it(graph: Graph) -> None:
+    values = rendered.values_of(graph, "istio-ingressgateway")
+    attributes = dict(
+        each.split("=") for each in balancer(graph)["target-group-attributes"].split(",")
+    )
+    deregistered = int(attributes["deregistration_delay.timeout_seconds"])
+    drained = values["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert deregistered < drained < values["terminationGracePeriodSeconds"]
+
+
+def test_the_load_balancer_is_gone_before_what_takes_it_away(graph: Graph) -> None:
+    """Pitfall 39: our own Service is deleted when its load balancer is, the chart's would be
+    deleted with the chart."""
+    assert rendered.values_of(graph, "istio-ingressgateway")["service"] == {"type": "None"}
+    service = graph.one(SERVICE)
+    release = graph.one(rendered.RELEASE, "thing-istio-ingressgateway")
+    assert release.urn in service.dependencies
+    assert service.inputs["spec"]["selector"] == {"istio": "ingressgateway"}
+
+
+def test_pods_are_ready_when_the_load_balancer_says_so(graph: Graph) -> None:
+    labels = graph.one(rendered.NAMESPACE).inputs["metadata"]["labels"]
+    assert labels["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
+
+
+def test_what_it_is_reached_at_is_told(graph: Graph) -> None:
+    outputs = graph.one("serving:index:Gateway").outputs
+    assert outputs is not None
+    assert outputs.keys() == {"hostname"}
+
+
+@pytest.mark.parametrize(("replicas", "budget"), [(1, {}), (2, {"maxUnavailable": 1})])
+def test_one_of_several_may_be_missing(replicas: int, budget: dict[str, Any]) -> None:
+    graph = installed(Gateway, surroundings=around(replicas=replicas))
+    values = rendered.values_of(graph, "istio-ingressgateway")
+    assert values["autoscaling"]["minReplicas"] == replicas
+    assert values["podDisruptionBudget"] == budget
+
+
+def test_durations_are_counted_at_the_edges_of_promises() -> None:
+    graph = installed(Gateway, latency_edges_ms=[50, 250.0])
+    annotations = rendered.values_of(graph, "istio-ingressgateway")["podAnnotations"]
+    buckets = json.loads(annotations["sidecar.istio.io/statsHistogramBuckets"])
+    assert buckets == {"istiocustom": [50, 250]}
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "port", "expected"),
+    [
+        (INTERNET, PROXY, 443, True),  # the load balancer keeps its callers' addresses
+        (INTERNET, PROXY, 15021, False),
+        (INTERNET, PROXY, 15020, False),
+        ("10.20.1.1", PROXY, 15021, True),
+        (Pod(namespace="monitoring"), PROXY, 15020, True),
+        (PROXY, MODEL, 8000, True),
+        (PROXY, MODEL, 8001, True),
+        (PROXY, MODEL, 8002, False),
+        (PROXY, Pod(namespace="kube-system"), 8000, False),
+        (PROXY, Pod(namespace="istio-system"), 15012, True),
+        (PROXY, INTERNET, 443, False),
+        (PROXY, Pod(namespace="tempo"), 4317, False),
+    ],
+)
+def test_requests_come_in_and_go_to_models_alone(
+    graph: Graph, source: Pod | str, to: Pod | str, port: int, expected: bool
+) -> None:
+    assert allowed(rendered.policies(graph, NAMESPACE), source, to, port) is expected
+
+
+def test_spans_leave_for_where_traces_are_kept() -> None:
+    found = rendered.policies(installed(Gateway, tracing_namespace="tempo"), NAMESPACE)
+    assert allowed(found, PROXY, Pod(namespace="tempo"), 4317)
