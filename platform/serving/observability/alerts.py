@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from serving.contract.model import ModelContract
 from serving.contract.runtime import TritonRuntime
+from serving.observability.dashboard import address
 from serving.observability.rules import FAILED, REQUESTS, SLOW
 from serving.observability.versions import EXECUTED, WAITED
 
@@ -158,5 +159,6 @@ def _alert(
             "summary": summary,
             "description": description,
             "runbook": f"docs/runbooks/{name}.md",
+            "dashboard": address("service"),
         },
     }

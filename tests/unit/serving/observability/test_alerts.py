@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.observability import gpus
 from serving.observability.alerts import BURNS, alerts, threshold
 from tests.contracts import changed, contract
 
@@ -25,7 +26,10 @@ def test_a_budget_burns_as_many_times_too_fast_as_it_says() -> None:
     assert (fast, slow) == (pytest.approx(0.0144), pytest.approx(0.006))
 
 
-@pytest.mark.parametrize("alert", alerts(contract("scan")), ids=lambda alert: str(alert["alert"]))
+ALL = [*alerts(contract("scan")), *(rule for rule in gpus.rules() if "alert" in rule)]
+
+
+@pytest.mark.parametrize("alert", ALL, ids=lambda alert: str(alert["alert"]))
 def test_every_alert_has_a_runbook(alert: dict[str, dict[str, str]]) -> None:
     text = (ROOT / alert["annotations"]["runbook"]).read_text(encoding="utf-8")
     assert text.startswith(f"# {alert['alert']}\n")
@@ -34,7 +38,7 @@ def test_every_alert_has_a_runbook(alert: dict[str, dict[str, str]]) -> None:
 
 def test_every_runbook_has_an_alert() -> None:
     runbooks = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
-    assert runbooks == {alert["alert"] for alert in alerts(contract("scan"))}
+    assert runbooks == {alert["alert"] for alert in ALL}
 
 
 def test_a_teams_own_labels_do_not_hide_whose_alert_it_is() -> None:
