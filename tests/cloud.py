@@ -24,8 +24,19 @@ _COMPUTED: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, An
     "aws:ec2/vpcEndpoint:VpcEndpoint": lambda _, inputs: (
         {"cidrBlocks": list(S3_CIDRS)} if inputs["vpcEndpointType"] == "Gateway" else {}
     ),
+    "aws:ec2/vpcEndpointService:VpcEndpointService": lambda name, _: {
+        "serviceName": f"com.amazonaws.vpce.us-east-1.{name}"
+    },
+    "aws:ecr/repository:Repository": lambda _, inputs: {
+        "repositoryUrl": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{inputs['name']}"
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": lambda *_: {"latestVersion": 1},
     "aws:eks/cluster:Cluster": lambda name, inputs: {"name": inputs.get("name", name)},
-    "aws:iam/role:Role": lambda name, _: {"name": name},
+    "aws:eks/nodeGroup:NodeGroup": lambda name, _: {"nodeGroupName": name},
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda _, inputs: {
+        "arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{inputs['url'].removeprefix('https://')}"
+    },
+    "aws:iam/role:Role": lambda name, inputs: {"name": inputs.get("name", name)},
     "pulumi-python:dynamic/serving:Process": lambda *_: {"pid": 4711},
     "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
 }
@@ -48,4 +59,10 @@ def looked_up(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
             return {"accountId": ACCOUNT}
         case "aws:iam/getRole:getRole":
             return {"name": args["name"], "arn": f"arn:aws:iam::{ACCOUNT}:role/{args['name']}"}
+        case "aws:acm/getCertificate:getCertificate":
+            return {"arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/{args['domain']}"}
+        case "aws:lb/getLoadBalancer:getLoadBalancer":
+            name = args["tags"]["service.k8s.aws/stack"].replace("/", "-")
+            balancer = f"loadbalancer/net/{name}/0123456789abcdef"
+            return {"arn": f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:{balancer}"}
     raise LookupError(f"no answer to {token} in {__name__}")

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pulumi
 import pytest
@@ -24,6 +24,9 @@ settings.register_profile("serving", deadline=None, suppress_health_check=[Healt
 settings.load_profile("serving")
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+
+Created: TypeAlias = Callable[[str, str, Mapping[str, Any]], tuple[str, dict[str, Any]]]
+"""Type, name, inputs → the id and the properties of a new resource."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,12 @@ class Graph:
 
 class Synth(Protocol):
     def __call__(
-        self, build: Callable[[], object], *, stack: str = "test", preview: bool = False
+        self,
+        build: Callable[[], object],
+        *,
+        stack: str = "test",
+        preview: bool = False,
+        created: Created = cloud.created,
     ) -> Graph: ...
 
 
@@ -81,14 +89,15 @@ class _Config(dict[str, Any]):
 
 
 class _Cloud(mocks.Mocks):
-    def __init__(self, lookups: list[str], preview: bool) -> None:
+    def __init__(self, lookups: list[str], preview: bool, created: Created) -> None:
         self._lookups = lookups
         self._preview = preview
+        self._created = created
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if self._preview:
             return None, args.inputs
-        return cloud.created(args.typ, args.name, args.inputs)
+        return self._created(args.typ, args.name, args.inputs)
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         self._lookups.append(args.token)
@@ -113,8 +122,8 @@ def _in_own_loop(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 class _Monitor(mocks.MockMonitor):
     """Also sees parents, protection, providers, dependencies and registered outputs."""
 
-    def __init__(self, lookups: list[str], preview: bool) -> None:
-        super().__init__(_Cloud(lookups, preview))
+    def __init__(self, lookups: list[str], preview: bool, created: Created) -> None:
+        super().__init__(_Cloud(lookups, preview, created))
         self.preview = preview
         self.seen: dict[str, Registered] = {}
 
@@ -164,9 +173,9 @@ class _Monitor(mocks.MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, object=outputs)
 
 
-async def _run(build: Callable[[], object], stack: str, preview: bool) -> Graph:
+async def _run(build: Callable[[], object], stack: str, preview: bool, created: Created) -> Graph:
     lookups: list[str] = []
-    monitor = _Monitor(lookups, preview)
+    monitor = _Monitor(lookups, preview, created)
     CONFIG.set(_Config(lookups))
     mocks.set_mocks(monitor.mocks, project="serving", stack=stack, preview=preview, monitor=monitor)
 
@@ -178,11 +187,17 @@ async def _run(build: Callable[[], object], stack: str, preview: bool) -> Graph:
     return Graph(resources=resources, lookups=lookups)
 
 
-def synthesise(build: Callable[[], object], *, stack: str = "test", preview: bool = False) -> Graph:
+def synthesise(
+    build: Callable[[], object],
+    *,
+    stack: str = "test",
+    preview: bool = False,
+    created: Created = cloud.created,
+) -> Graph:
     """In a preview nothing is known that is not written in the program."""
     # A context of its own, because the runtime keeps its state in context variables.
     context = contextvars.copy_context()
-    return context.run(lambda: asyncio.run(_run(build, stack, preview)))
+    return context.run(lambda: asyncio.run(_run(build, stack, preview, created)))
 
 
 @pytest.fixture

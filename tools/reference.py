@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from serving.cli import app
 from serving.contract.model import ModelContract
 from serving.contract.schema import json_schema
-from serving.settings import LocalSettings, Settings
+from serving.settings import AwsSettings, LocalSettings, Settings
 from serving.tenancy import Tenant
+from serving_policies import RULES
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "reference"
 NOTE: Final = "<!-- Written by `make docs` from the code. Do not edit. -->\n"
@@ -34,25 +35,31 @@ def pages() -> Mapping[str, str]:
         "tenant.md": fields_page(
             "The tenant", "One YAML file per tenant in `platform/tenants/`.", Tenant
         ),
-        "settings.md": fields_page(
-            "Stack settings",
-            "Keys of `Pulumi.<stack>.yaml`, each written `serving:<key>`.",
-            Settings,
-        )
-        + f"\n## `target: local`\n\n{fields_table(LocalSettings, but=Settings)}",
+        "settings.md": settings_page(),
         "cli.md": commands_page(),
+        "policies.md": policies_page(),
     }
 
 
 def fields_page(title: str, intro: str, kind: type[BaseModel]) -> str:
-    return f"{NOTE}# {title}\n\n{intro}\n\n{fields_table(kind)}"
+    return f"{NOTE}# {title}\n\n{intro}\n\n{_table(kind.model_json_schema())}"
 
 
-def fields_table(kind: type[BaseModel], but: type[BaseModel] = BaseModel) -> str:
-    """Without those fields that are listed as another's."""
-    schema = kind.model_json_schema()
-    for listed in but.model_fields:
-        del schema["properties"][listed]
+def settings_page() -> str:
+    intro = "Keys of `Pulumi.<stack>.yaml`, each written `serving:<key>`."
+    page = f"{NOTE}# Stack settings\n\n{intro}\n"
+    for title, kind, known in (
+        ("Every stack", Settings, set()),
+        ("With `target: aws`", AwsSettings, set(Settings.model_fields)),
+        ("With `target: local`", LocalSettings, set(Settings.model_fields)),
+    ):
+        schema = kind.model_json_schema()
+        own = {name: field for name, field in schema["properties"].items() if name not in known}
+        page += f"\n## {title}\n\n{_table({**schema, 'properties': own})}"
+    return page
+
+
+def _table(schema: Mapping[str, Any]) -> str:
     rows = "".join(_rows(schema, schema.get("$defs", {}), ""))
     return f"| field | takes | default | meaning |\n|---|---|---|---|\n{rows}"
 
@@ -80,14 +87,18 @@ def _inner(
             yield _resolved(option["items"], known), "[]."
         else:
             for value in _values(option):
-                yield _resolved(value, known), ".<name>."
+                for kind in value.get("oneOf", [value]):
+                    section = _resolved(kind, known)
+                    tag = f" ({_tag(section)})." if "oneOf" in value else "."
+                    yield section, f".<name>{tag}"
 
 
 def _values(mapping: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The sections that the entries of a mapping are."""
     by_pattern = mapping.get("patternProperties", {}).values()
     candidates = [mapping.get("additionalProperties"), *by_pattern]
-    return [value for value in candidates if isinstance(value, Mapping) and "$ref" in value]
+    maps = [value for value in candidates if isinstance(value, Mapping)]
+    return [value for value in maps if "$ref" in value or "oneOf" in value]
 
 
 def _resolved(reference: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -96,7 +107,7 @@ def _resolved(reference: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping
 
 
 def _tag(section: Mapping[str, Any]) -> str | None:
-    first = next(iter(section.get("properties", {}).values()), {})
+    first: Mapping[str, Any] = next(iter(section.get("properties", {}).values()), {})
     return first.get("const")
 
 
@@ -159,6 +170,25 @@ def _commands(command: Any, words: str) -> Iterator[str]:
     yield "| argument or option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
     if command.epilog:
         yield f"{command.epilog}\n"
+
+
+POLICIES: Final = """# Policies
+
+What must hold of a stack, whoever changes it and whatever the settings say: the rules of the pack
+in `policies/`. How to run it: [policies](../how-to/policies.md). A rule is mandatory in every stack
+(a violation stops the preview and the update), or mandatory in prod and advisory elsewhere, which
+stops nothing. A rule *of the stack* compares resources; the others look at one.
+"""
+
+
+def policies_page() -> str:
+    rows = "".join(
+        f"| `{rule.id}` | {rule.holds} | {rule.level}{', of the stack' if rule.stack else ''} | "
+        f"{rule.risk} | {rule.fix} | {rule.source} |\n"
+        for rule in sorted(RULES, key=lambda rule: rule.id)
+    )
+    heads = "| rule | holds when all is well | level | otherwise | fix | source |"
+    return f"{NOTE}{POLICIES}\n{heads}\n|---|---|---|---|---|---|\n{rows}"
 
 
 def main() -> None:

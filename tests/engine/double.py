@@ -1,16 +1,20 @@
 """Stand-ins for the cloud providers: they take what the engine hands them and answer at once.
 
 The real ones are in no package registry. `python -m tests.engine.double PACKAGE` starts one.
+Where JOURNAL names a folder, each adds what it creates and deletes to `<folder>/done`; what
+`<folder>/held` names is created, and the engine never hears of it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from concurrent import futures
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import grpc
 from google.protobuf import empty_pb2
@@ -19,6 +23,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests import cloud
+
+JOURNAL: Final = "SERVING_DOUBLES_JOURNAL"
 
 
 class Double(provider_pb2_grpc.ResourceProviderServicer):
@@ -37,14 +43,20 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         return self.Diff(request, context)
 
     def Configure(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(
+            supportsPreview=True, supports_autonaming_configuration=True
+        )
 
     def Invoke(self, request: Any, context: Any) -> Any:
         found = cloud.looked_up(request.tok, MessageToDict(request.args))
         return provider_pb2.InvokeResponse(**{"return": _struct(found)})
 
     def Check(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
+        """The real ones take the name that the engine proposes, where nobody gave one."""
+        inputs, old = MessageToDict(request.news), MessageToDict(request.olds)
+        if proposed := request.autonaming.proposed_name:
+            inputs.setdefault("name", old.get("name", proposed))
+        return provider_pb2.CheckResponse(inputs=_struct(inputs))
 
     def Diff(self, request: Any, context: Any) -> Any:
         before, after = MessageToDict(request.old_inputs), MessageToDict(request.news)
@@ -58,6 +70,7 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=request.properties)
         _, _, type_, name = request.urn.split("::")
         id_, outputs = cloud.created(type_.split("$")[-1], name, MessageToDict(request.properties))
+        _note("create", request.urn)
         return provider_pb2.CreateResponse(id=id_, properties=_struct(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:
@@ -70,10 +83,22 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Delete(self, request: Any, context: Any) -> Any:
+        _note("delete", request.urn)
         return empty_pb2.Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
+
+
+def _note(what: str, urn: str) -> None:
+    if JOURNAL not in os.environ:
+        return
+    folder = Path(os.environ[JOURNAL])
+    with (folder / "done").open("a", encoding="utf-8") as stream:
+        stream.write(f"{what} {urn}\n")
+    held = folder / "held"
+    while held.exists() and urn.endswith(held.read_text(encoding="utf-8")):
+        time.sleep(0.02)
 
 
 def _struct(values: Mapping[str, Any]) -> Struct:

@@ -25,7 +25,16 @@ class Cluster(pulumi.ComponentResource):
             name=inputs["name"],
             role_arn=f"arn:aws:iam::{cloud.ACCOUNT}:role/{name}",
             version=inputs["version"],
-            vpc_config={"subnet_ids": inputs["subnetIds"]},
+            upgrade_policy=inputs.get("upgradePolicy"),
+            vpc_config={
+                "subnet_ids": inputs["subnetIds"],
+                "endpoint_private_access": inputs.get("endpointPrivateAccess"),
+                "endpoint_public_access": inputs.get("endpointPublicAccess"),
+                "public_access_cidrs": inputs.get("publicAccessCidrs"),
+            },
+            enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
+            encryption_config=encryption(inputs),
+            deletion_protection=inputs.get("deletionProtection"),
             access_config={
                 "authentication_mode": inputs["authenticationMode"],
                 "bootstrap_cluster_creator_admin_permissions": True,
@@ -40,6 +49,12 @@ class Cluster(pulumi.ComponentResource):
         )
         self.state: dict[str, Any] = {**cloud.CLUSTER_OUTPUTS, "eksCluster": control_plane}
         self.register_outputs(self.state)
+
+
+def encryption(inputs: pulumi.Inputs) -> aws.eks.ClusterEncryptionConfigArgsDict | None:
+    if "encryptionConfigKeyArn" not in inputs:
+        return None
+    return {"provider": {"key_arn": inputs["encryptionConfigKeyArn"]}, "resources": ["secrets"]}
 
 
 class Double(Provider):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 import yaml
 
@@ -22,7 +23,7 @@ from serving.promotion.journal import Overtaken
 from serving.promotion.stack import Locked, PulumiStack, UpdateFailed
 from serving.settings import Release
 from tests.engine import small
-from tests.engine.conftest import Engine
+from tests.engine.conftest import PACK, Engine, state_of
 
 pytestmark = pytest.mark.engine
 
@@ -269,3 +270,20 @@ def test_a_killed_update_is_finished_without_duplicate_or_orphan(
     assert place.weight("digits") == 5
     stack.apply({"digits": ONE}, patience=0)
     assert "digits-2" not in place.found()
+
+
+@pytest.mark.usefixtures("no_loop_left")
+def test_a_promotion_makes_nothing_that_the_policies_refuse_and_says_which(
+    place: small.Place,
+) -> None:
+    def program() -> None:
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+        aws.kms.Key("open", policy=json.dumps({"Statement": [everybody]}))
+        small.program()
+
+    folder, packs = place.checkout("mine"), (str(PACK),)
+    bound = PulumiStack.select(small.STACK, folder, program, place.find, policy_packs=packs)
+    with pytest.raises(UpdateFailed, match="kms-no-star-principal: resource 'open'"):
+        bound.apply({"digits": CANARY}, patience=0)
+    keys = [each for each in state_of(place.stack(folder)) if each["type"] == "aws:kms/key:Key"]
+    assert keys == []

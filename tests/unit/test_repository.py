@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,8 +21,18 @@ PLATFORM: Final = ROOT / "platform"
 
 CARD: Final = (
     "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "__main__.py", "README.md",
-    "platform", "components", "tests",
+    "platform", "components", "policies", "tests",
 )  # fmt: skip
+
+CHECKED: Final = (
+    "benchmarks",
+    "components",
+    "examples",
+    "platform",
+    "tools",
+    "policies/serving_policies",
+)
+"""Folders whose types are checked; tests are not."""
 
 PACKAGES: Final = (
     "pulumi", "pulumi_aws", "pulumi_eks", "pulumi_kubernetes", "pydantic", "tritonclient",
@@ -69,7 +81,9 @@ def test_python_finds_its_own_platform_from_the_root() -> None:
 def test_tests_live_in_tests_alone() -> None:
     strays = [
         path
-        for path in modules("components", "platform", "examples", "tools")
+        for path in modules(
+            "components", "platform", "policies/serving_policies", "examples", "tools"
+        )
         if path.name == "conftest.py" or path.name.startswith("test_")
     ]
     assert strays == []
@@ -94,7 +108,7 @@ def test_every_test_of_a_dearer_tier_says_so(tier: str) -> None:
 
 def test_every_module_begins_by_saying_what_it_is_for() -> None:
     silent = []
-    for path in modules("components", "platform/serving"):
+    for path in modules("components", "platform/serving", "policies/serving_policies"):
         text = path.read_text(encoding="utf-8")
         if text and ast.get_docstring(ast.parse(text)) is None:
             silent.append(path)
@@ -103,7 +117,11 @@ def test_every_module_begins_by_saying_what_it_is_for() -> None:
 
 def test_no_module_is_named_after_nothing() -> None:
     nothing = {"utils", "util", "helpers", "common", "base", "misc", "types"}
-    assert [path for path in modules("components", "platform") if path.stem in nothing] == []
+    assert [
+        path
+        for path in modules("components", "platform", "policies/serving_policies")
+        if path.stem in nothing
+    ] == []
 
 
 def test_a_component_fits_on_a_few_screens() -> None:
@@ -111,6 +129,25 @@ def test_a_component_fits_on_a_few_screens() -> None:
         path for path in modules("components") if path.read_text(encoding="utf-8").count("\n") > 200
     ]
     assert long == []
+
+
+def test_pulumis_own_type_check_would_see_no_more_than_ours() -> None:
+    """With `typechecker: mypy` it calls `mypy` with the project's folder."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert config["strict"] is True
+    assert config["files"] == ["."]
+    # the policies' own program has an environment of its own
+    assert config["exclude"] == ["^tests/", r"^policies/__main__\.py$"]
+
+
+def test_whoever_ignores_a_type_error_says_why() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in modules(*CHECKED)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if "# type: ignore" in line and not re.search(r"# type: ignore\[[a-z, -]+\]  # \S", line)
+    ]
+    assert silent == []
 
 
 def test_config_is_read_in_one_place() -> None:

@@ -9,9 +9,12 @@ from types import FrameType
 import typer
 
 from serving.cli import asking, local, model, planning, promote, running
+from serving.cli.capacity import capacity
 from serving.cli.dashboard import dashboard
 from serving.cli.demo import demo
 from serving.cli.doctor import doctor
+from serving.cli.images import images
+from serving.cli.preflight import preflight
 from serving.cli.promotion import status
 from serving.errors import ServingError
 
@@ -35,7 +38,15 @@ app.command(
     epilog="Example: serving demo --keep\n\nExit codes: 0 every promotion ended as it had to, and "
     "none lost a request; 1 not so, or any other error; 2 bad input.",
 )(demo)
+app.command("capacity", epilog="Example: serving capacity -s prod")(capacity)
+app.command(
+    "preflight",
+    epilog="Examples: serving preflight -s prod; serving preflight -s dev --json\n\nExit codes: 0 "
+    "all is well; 1 something is wrong; 3 nothing is wrong, and something could not be looked at; "
+    "2 bad input.",
+)(preflight)
 app.command("dashboard", epilog="Example: serving dashboard --stack local")(dashboard)
+app.command("images", epilog="Example: serving images -s prod")(images)
 app.command("doctor", epilog="Example: serving doctor --json")(doctor)
 
 

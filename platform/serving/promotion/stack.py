@@ -161,9 +161,11 @@ class PulumiStack:
             program()
 
         def heard(event: auto.EngineEvent) -> None:
-            said = event.diagnostic_event
+            said, refused = event.diagnostic_event, event.policy_event
             if said is not None and said.severity == "error":
                 wrong.append(without_traceback(said.message))
+            if refused is not None and refused.enforcement_level == "mandatory":
+                wrong.append(" ".join(refused.message.split()))
             self._on_event(event)
 
         try:

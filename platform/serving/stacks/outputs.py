@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
@@ -14,6 +14,22 @@ class Outputs(TypedDict):
     """`aws eks update-kubeconfig --name …`"""
     model_bucket: pulumi.Output[str]
     """`serving model publish … --to s3://…`"""
+    model_store: pulumi.Output[str]
+    """The file system that servers read models from."""
+    image_repositories: Mapping[str, pulumi.Output[str]]
+    """By name: `docker push …`"""
+    gateway: pulumi.Output[str]
+    """Host name of the load balancer: `*.<domain>` is a CNAME of it."""
+    private_service: NotRequired[pulumi.Output[str]]
+    """Name of the service that those who come by PrivateLink make an endpoint for."""
+    audit_bucket: pulumi.Output[str]
+    """Where CloudTrail writes down who changed what."""
+    capacity: Mapping[str, Any]
+    """What fits on the nodes, what is spare, what it costs: `serving capacity` shows it."""
+    pod_roles: Mapping[str, pulumi.Output[str]]
+    """Controller or model → arn of the role that its service account has."""
+    github_roles: NotRequired[pulumi.Output[Mapping[str, str]]]
+    """`deploy`, `preview`, `promote` → `role-to-assume` of a workflow."""
     releases: Mapping[str, Mapping[str, Any]]
     """Which versions take traffic, as deployed: what the promotion builds on."""
 

@@ -18,6 +18,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "build": ("--group", "build"),
     "triton": ("--group", "triton"),
     "mlflow": ("--group", "mlflow"),
+    "policies": ("--group", "policies"),
     "envoy": ("--group", "envoy", *ALONE),
     "go": ("--group", "go", *ALONE),
     "tritonserver": ("--group", "tritonserver", *ALONE),

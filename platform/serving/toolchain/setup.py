@@ -8,23 +8,24 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from types import FrameType
 
 from serving.errors import ServingError
-from serving.toolchain import cache, environment, machine
+from serving.toolchain import cache, machine
 from serving.toolchain.command import OTHERWISE, StepFailed, stop_all
+from serving.toolchain.environment import ENVIRONMENTS, POLICIES, PROJECT
 from serving.toolchain.programs import locate, named, on_path
 from serving.toolchain.progress import Progress
 from serving.toolchain.tool import Tool
 
-VENV = "venv"
+VENV, PACK = PROJECT.name, POLICIES.name
 SERVERS = ("tritonserver", "envoy", "prometheus")
 GROUPS = {
     "unit": (VENV,),
     "check": (VENV, "actionlint"),
-    "engine": (VENV, "pulumi"),
+    "engine": (VENV, PACK, "pulumi"),
     "live": (VENV, "pulumi", *SERVERS, "mlflow", "chromium"),
     "demo": (VENV, "pulumi", *SERVERS),
-    "all": (VENV, "pulumi", *SERVERS, "mlflow", "chromium", "actionlint"),
+    "all": (VENV, PACK, "pulumi", *SERVERS, "mlflow", "chromium", "actionlint"),
 }
-"""What each needs: the environment of the checkout, and programs by name."""
+"""What each needs: environments of the checkout, and programs by name."""
 OPTIONAL = ("chromium",)
 """Not every distribution has them: the tests that need them then say so and are passed over."""
 
@@ -50,14 +51,14 @@ def obtain(name: str, progress: Progress) -> Tool:
 
 
 def _ready(name: str) -> bool:
-    if name == VENV:
+    if environment := ENVIRONMENTS.get(name):
         return environment.complete()
     recipe = named(name).recipe
     return bool(on_path(recipe.name)) or cache.find(recipe) is not None
 
 
 def _provide(name: str, progress: Progress) -> None:
-    if name == VENV:
+    if environment := ENVIRONMENTS.get(name):
         environment.ensure(progress, lambda other: obtain(other, progress))
     else:
         obtain(name, progress)

@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from serving.errors import ServingError
-from serving.toolchain import cache, environment, interpreter, machine
+from serving.toolchain import cache, interpreter, machine
+from serving.toolchain.environment import POLICIES, PROJECT, Environment
 from serving.toolchain.programs import PATH, PROGRAMS, Program, locate
 from serving.toolchain.setup import GROUPS
 from serving.toolchain.tool import Tool, ToolMissing
@@ -38,7 +39,8 @@ class Finding:
 
 def survey() -> Iterator[Finding]:
     yield _machine()
-    yield _environment()
+    yield _environment("environment", PROJECT, State.WRONG)
+    yield _environment(POLICIES.name, POLICIES, State.ABSENT)
     for program in PROGRAMS:
         yield _program(program)
 
@@ -58,15 +60,14 @@ def _machine() -> Finding:
     return replace(finding, remark=f"{free:.0f} GiB free for the cache")
 
 
-def _environment() -> Finding:
-    finding = Finding(
-        name="environment", state=State.GOOD, origin=environment.LOCK, path=environment.FOLDER
-    )
+def _environment(name: str, environment: Environment, otherwise: State) -> Finding:
+    finding = Finding(name=name, state=State.GOOD, origin=environment.lock, path=environment.folder)
     if not environment.complete():
         remark = "missing, or of other lock files than the checkout's: run `make setup`"
-        return replace(finding, state=State.WRONG, remark=remark)
+        remark = remark if otherwise is State.WRONG else ""
+        return replace(finding, state=otherwise, remark=remark)
     return replace(
-        finding, days=_days(datetime.fromtimestamp(environment.STAMP.stat().st_mtime, UTC))
+        finding, days=_days(datetime.fromtimestamp(environment.stamp.stat().st_mtime, UTC))
     )
 
 

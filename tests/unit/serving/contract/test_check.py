@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.capacity import catalogue
 from serving.contract.check import check, load
 from serving.contract.document import parse
 from serving.contract.model import ModelContract, contract_digest
@@ -312,15 +311,6 @@ def test_any_value_anywhere_gives_an_answer_and_never_a_traceback(data: st.DataO
     result = check(parse(text.encode(), "contract"), "prod")
     assert (result.contract is None) == bool(result.problems)
     assert all(str(problem).startswith("contract:1:") for problem in result.problems)
-
-
-def test_the_catalogue_holds_what_its_source_says() -> None:
-    kinds = catalogue()
-    assert len(kinds) == 45
-    assert (kinds["g5.xlarge"].gpu, kinds["g5.xlarge"].gpu_memory_mib) == ("a10g", 22888)
-    assert kinds["g5.12xlarge"].gpus == 4
-    assert kinds["g4dn.xlarge"].mig_profiles == {}
-    assert kinds["p4d.24xlarge"].mig_profiles["1g.5gb"] == 7
 
 
 def test_what_publishing_enters_is_there_as_a_whole_or_not_at_all() -> None:

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from serving.capacity import catalogue
 from serving.contract.consumption import cost_per_hour, node_share, quota_use
+from serving.instance_types import catalogue
 from tests.contracts import changed, contract
 
 

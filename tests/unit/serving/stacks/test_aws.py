@@ -14,7 +14,15 @@ from tests.cloud import ACCOUNT
 from tests.conftest import Graph, Synth
 from tests.unit import stacks
 
-STATEFUL = ("aws:kms/key:Key", "aws:s3/bucket:Bucket", "eks:index:Cluster")
+STATEFUL = (
+    "aws:cloudtrail/trail:Trail",
+    "aws:ecr/repository:Repository",
+    "aws:efs/fileSystem:FileSystem",
+    "aws:kms/key:Key",
+    "aws:s3/bucket:Bucket",
+    "aws:secretsmanager/secret:Secret",
+    "eks:index:Cluster",
+)
 
 
 @pytest.fixture
@@ -56,22 +64,94 @@ def test_nothing_is_asked_of_the_cluster_before_its_administrators_may_ask(prod:
 
 def test_what_people_type_is_named_after_the_stack(prod: Graph) -> None:
     assert prod.one("eks:index:Cluster").inputs["name"] == "serving-prod"
-    assert prod.one("aws:s3/bucket:Bucket").inputs["bucket"] == f"serving-prod-models-{ACCOUNT}"
+    for what in ("models", "audit", "access-logs"):
+        bucket = prod.one("aws:s3/bucket:Bucket", what).inputs["bucket"]
+        assert bucket == f"serving-prod-{what}-{ACCOUNT}"
+    repositories = {each.inputs["name"] for each in prod.all("aws:ecr/repository:Repository")}
+    assert repositories == {"serving-prod/tritonserver", "serving-prod/vllm"}
+    secrets = {each.inputs["name"] for each in prod.all("aws:secretsmanager/secret:Secret")}
+    assert secrets == {"serving-prod/grafana"}
 
 
 def test_every_tenant_has_its_namespace(prod: Graph) -> None:
-    known = catalog.load("prod")
-    assert {
-        each.inputs["metadata"]["name"] for each in prod.all("kubernetes:core/v1:Namespace")
-    } == {tenant.namespace for tenant in known.tenants.values()}
+    found = [each.inputs["metadata"] for each in prod.all("kubernetes:core/v1:Namespace")]
+    assert {each["name"] for each in found if "tenant" in each["labels"]} == {
+        tenant.namespace for tenant in catalog.load("prod").tenants.values()
+    }
 
 
 def test_pods_reach_aws_through_the_endpoints_and_nothing_else(prod: Graph) -> None:
     policy = prod.one("kubernetes:networking.k8s.io/v1:NetworkPolicy", "vision-aws")
-    (rule,) = policy.inputs["spec"]["egress"]
+    rule, agent = policy.inputs["spec"]["egress"]
+    # Link-local: the node's own, where Pod Identity is used.
+    assert agent["to"] == [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
+    assert [port["port"] for port in agent["ports"]] == [80]
     assert {peer["ipBlock"]["cidr"] for peer in rule["to"]} == {
         "10.20.17.0/24", "10.20.49.0/24", "10.20.81.0/24", "198.51.100.0/24", "203.0.113.0/24",
     }  # fmt: skip
+
+
+def test_tenants_read_their_models_from_one_store_and_no_two_through_one_volume(
+    prod: Graph,
+) -> None:
+    volumes = prod.all("kubernetes:core/v1:PersistentVolume")
+    handles = {each.inputs["spec"]["csi"]["volumeHandle"] for each in volumes}
+    assert {each.name for each in volumes} == set(catalog.load("prod").tenants)
+    assert handles == {f"store::store-{each.name}" for each in volumes}
+    claims = prod.all("kubernetes:core/v1:PersistentVolumeClaim")
+    assert {each.inputs["metadata"]["namespace"] for each in claims} == {
+        tenant.namespace for tenant in catalog.load("prod").tenants.values()
+    }
+
+
+def test_all_data_at_rest_is_encrypted_with_keys_of_ours_each_with_its_own(prod: Graph) -> None:
+    encrypted = {
+        "aws:ec2/launchTemplate:LaunchTemplate": ("volumes", "blockDeviceMappings"),
+        "aws:ecr/repository:Repository": ("images", "encryptionConfigurations"),
+        "aws:efs/fileSystem:FileSystem": ("models", "kmsKeyId"),
+        "aws:secretsmanager/secret:Secret": ("secrets", "kmsKeyId"),
+        "aws:cloudwatch/logGroup:LogGroup": ("logs", "kmsKeyId"),
+        "aws:cloudtrail/trail:Trail": ("logs", "kmsKeyId"),
+        "eks:index:Cluster": ("cluster", "encryptionConfigKeyArn"),
+    }
+    for type_, (purpose, key) in encrypted.items():
+        assert prod.all(type_)
+        for each in prod.all(type_):
+            assert f":keys-{purpose}" in str(each.inputs[key]), each.urn
+    buckets = prod.all(
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    )
+    assert {each.name for each in buckets if "keys-" not in str(each.inputs)} == {"access-logs"}
+
+
+def test_every_bucket_but_the_logs_own_says_who_used_it(prod: Graph) -> None:
+    logged = {each.name for each in prod.all("aws:s3/bucketLogging:BucketLogging")}
+    assert logged == {each.name for each in prod.all("aws:s3/bucket:Bucket")} - {"access-logs"}
+
+
+def test_the_environment_and_each_tenant_have_a_budget(prod: Graph) -> None:
+    found = {each.inputs["name"]: each.inputs for each in prod.all("aws:budgets/budget:Budget")}
+    tenants = catalog.load("prod").tenants
+    assert found.keys() == {"serving-prod", *(f"serving-prod-{name}" for name in tenants)}
+    assert found["serving-prod"]["limitAmount"] == "20000"
+    vision = found["serving-prod-vision"]
+    assert vision["limitAmount"] == str(tenants["vision"].monthly_budget_usd)
+    counted = [each["tags"] for each in vision["filterExpression"]["ands"]]
+    assert counted == [
+        {"key": "Env", "values": ["prod"]},
+        {"key": "Project", "values": ["serving"]},
+        {"key": "Tenant", "values": ["vision"]},
+    ]
+    heard = {tuple(each["subscriberEmailAddresses"]) for each in vision["notifications"]}
+    assert heard == {tenants["vision"].contacts}
+
+
+def test_what_belongs_to_one_tenant_says_so_on_the_bill(prod: Graph) -> None:
+    points = {
+        each.name: each.inputs["tags"] for each in prod.all("aws:efs/accessPoint:AccessPoint")
+    }
+    for tenant in catalog.load("prod").tenants:
+        assert points[f"store-{tenant}"]["Tenant"] == tenant
 
 
 def test_adding_a_tenant_changes_no_object_that_was_there(synth: Synth) -> None:
@@ -80,9 +160,11 @@ def test_adding_a_tenant_changes_no_object_that_was_there(synth: Synth) -> None:
     more = replace(known, tenants={**known.tenants, "audio": newcomer})
     before = stacks.graph("prod")
     after = synth(lambda: build(settings, more), stack="prod")
-    added = [resource for resource in after if resource not in list(before)]
-    assert [resource for resource in before if resource not in list(after)] == []
-    assert {resource.name.partition("-")[0] for resource in added} == {"audio"}
+    # What a component hands on is no object.
+    were, are = ([replace(each, outputs=None) for each in graph] for graph in (before, after))
+    assert [resource for resource in were if resource not in are] == []
+    added = [resource for resource in are if resource not in were]
+    assert {"audio" in resource.name.split("-") for resource in added} == {True}
 
 
 def test_a_model_that_its_server_reads_from_s3_may_read_that_and_no_other(synth: Synth) -> None:
@@ -91,8 +173,7 @@ def test_a_model_that_its_server_reads_from_s3_may_read_that_and_no_other(synth:
     digits = known.models["digits"].model_copy(update={"repository": repository})
     some = replace(known, models={**known.models, "digits": digits})
     graph = synth(lambda: build(settings, some), stack="prod")
-    (policy,) = graph.all("aws:iam/policy:Policy")
-    assert policy.name == "digits-read"
+    policy = graph.one("aws:iam/rolePolicy:RolePolicy", "digits-work")
     assert "/digits/*" in policy.inputs["policy"]
     trust = graph.one("aws:iam/role:Role", "digits").inputs["assumeRolePolicy"]
     assert "system:serviceaccount:tenant-vision:digits" in trust

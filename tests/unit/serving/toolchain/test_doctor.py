@@ -41,7 +41,10 @@ def offer(monkeypatch: pytest.MonkeyPatch, script: str) -> Program:
 
 def test_every_program_is_examined(on_path: OnPath) -> None:
     _, found = examine()
-    assert list(found) == ["machine", "environment", *(program.name for program in PROGRAMS)]
+    assert list(found) == [
+        *("machine", "environment", "policies"),
+        *(program.name for program in PROGRAMS),
+    ]
 
 
 def test_what_the_demo_needs_and_lacks_is_wrong(on_path: OnPath) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from serving.toolchain import ToolMissing, cache, locate, programs
+from serving.toolchain.environment import ENVIRONMENTS
 from serving.toolchain.programs import PROGRAMS, Program, named
 from serving.toolchain.progress import Progress
 from serving.toolchain.recipe import CHECKOUT
-from serving.toolchain.setup import GROUPS, VENV, obtain
+from serving.toolchain.setup import GROUPS, obtain
 
 from .recipes import nothing, shell
 
@@ -91,6 +92,5 @@ def test_what_decides_a_build_is_in_the_checkout(program: Program) -> None:
 
 def test_the_groups_name_known_programs() -> None:
     for names in GROUPS.values():
-        assert [named(name).recipe.name for name in names if name != VENV] == [
-            name for name in names if name != VENV
-        ]
+        programs_ = [name for name in names if name not in ENVIRONMENTS]
+        assert [named(name).recipe.name for name in programs_] == programs_

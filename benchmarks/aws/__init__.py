@@ -1,0 +1,1 @@
+"""What the program of the AWS stacks costs: to import, to preview, to deploy."""
