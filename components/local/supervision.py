@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,16 +21,14 @@ from typing import Any
 
 from components.local import links
 from components.local.asking import ask
+from components.local.last_words import heard_out, last_words
 from components.local.log_writer import rotate
 from components.local.proc import boot, free, start_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.05
 _LAUNCH_SECONDS = 20.0
-_LAST_LINES = 20
 _PROBE_SECONDS = 5.0
-_HEARD_SECONDS = 2.0
-"""Who writes the log goes on for as long as any helper of the program has something to say."""
 
 
 class NotStarted(Exception):
@@ -128,18 +125,6 @@ def asked(probe: Mapping[str, Any], seconds: float) -> str:
     return ""
 
 
-def last_words(props: Mapping[str, Any]) -> str:
-    """Of its log; where there is nothing but chatter, whatever came last."""
-    try:
-        lines = Path(props["log"]).read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        lines = []
-    said = [line for line in lines if line.strip()]
-    chatter = props["chatter"]
-    telling = [line for line in said if not (chatter and re.match(chatter, line))]
-    return "\n".join((telling or said)[-_LAST_LINES:]) or "(nothing)"
-
-
 def _launch(props: Mapping[str, Any], record: Path) -> None:
     about = {name: props[name] for name in ("name", "kind", "ports", "log")}
     order = {
@@ -174,7 +159,7 @@ def _await_ready(props: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     while missing:
         log = props["log"]
         if not lives(found):
-            _heard_out(found)
+            heard_out(found)
             raise NotStarted(
                 f"{props['name']}: ended before it was ready; its log ({log}) ends:\n"
                 f"{last_words(props)}"
@@ -187,13 +172,6 @@ def _await_ready(props: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             )
         time.sleep(_POLL_SECONDS)
         missing = [probe for probe in missing if asked(probe, _PROBE_SECONDS)]
-
-
-def _heard_out(found: Mapping[str, Any]) -> None:
-    """What a program said last may be on its way to the log when it is gone."""
-    until = time.monotonic() + _HEARD_SECONDS
-    while start_of(found["logger"]) is not None and time.monotonic() < until:
-        time.sleep(_POLL_SECONDS)
 
 
 def _signal(found: Mapping[str, Any], number: int) -> None:

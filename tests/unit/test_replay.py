@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 import pulumi_aws as aws
 import pytest
+from botocore.exceptions import ClientError, ParamValidationError
 from moto import mock_aws
 
 from components.image_registry import lifecycle
-from components.model_bucket import ModelBucket, ModelBucketArgs
 from tests.conftest import Synth
 from tests.replay import ENTRIES, NOT_IN_MOTO, Replay
-from tests.unit.components.examples import EXAMPLES
 
 
 @pytest.fixture
@@ -47,22 +46,20 @@ def test_a_type_without_an_entry_is_an_error_in_a_service_that_has_some(replay: 
     assert not NOT_IN_MOTO & ENTRIES.keys()
 
 
-def test_what_moto_refuses_stops_the_program(synth: Synth, replay: Replay) -> None:
-    args = EXAMPLES[ModelBucket]
-    assert isinstance(args, ModelBucketArgs)
-    with pytest.raises(Exception):  # noqa: B017, PT011  whatever the runtime makes of it
-        synth(lambda: ModelBucket("models", args), created=replay.created)
+def test_what_moto_refuses_is_an_error_and_is_kept(replay: Replay) -> None:
+    replay.created("aws:s3/bucket:Bucket", "models", {"bucket": "models"})
+    logging = {"bucket": "models", "targetBucket": "nowhere", "targetPrefix": "models/"}
+    with pytest.raises(ClientError):
+        replay.created("aws:s3/bucketLogging:BucketLogging", "models", logging)
     (refused,) = replay.refused
     assert refused.startswith("aws:s3/bucketLogging:BucketLogging models: ")
     assert "InvalidTargetBucketForLogging" in refused
 
 
-def test_what_boto3_does_not_know_stops_the_program(synth: Synth, replay: Replay) -> None:
-    def build() -> None:
-        aws.efs.FileSystem("store", throughput_mode="elastic", encrypted="yes")  # type: ignore[arg-type]
-
-    with pytest.raises(Exception):  # noqa: B017, PT011  as above
-        synth(build, created=replay.created)
+def test_what_boto3_does_not_know_is_an_error_and_is_kept(replay: Replay) -> None:
+    inputs = {"throughputMode": "elastic", "encrypted": "yes"}
+    with pytest.raises(ParamValidationError):
+        replay.created("aws:efs/fileSystem:FileSystem", "store", inputs)
     (refused,) = replay.refused
     assert "Invalid type for parameter Encrypted" in refused
 
