@@ -67,7 +67,10 @@ class FolderLease:
         if self._last() != token:
             return None
         os.replace(self._aside(content), self._folder / token)
-        return token if self._last() == token else None
+        if self._last() == token:
+            return token
+        (self._folder / token).unlink(missing_ok=True)  # the next holder had removed it
+        return None
 
     def _last(self) -> str | None:
         names = (path.name for path in self._folder.glob("[0-9]*.json"))

@@ -179,6 +179,24 @@ def test_a_late_claim_to_a_number_that_passed_is_withdrawn(store: FolderLease) -
     assert sorted(os.listdir(store.where)) == ["00000003.json"]
 
 
+def test_a_renewal_that_comes_too_late_leaves_nothing(
+    store: FolderLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused after it has looked who holds it."""
+    first = at(store, 0)
+    replace = os.replace
+
+    def overtaken_meanwhile(source: Path, target: Path) -> None:
+        content, token = store.read() or (b"", "")
+        assert store.take(2, content.replace(b'"fence":1', b'"fence":2'), token) is not None
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", overtaken_meanwhile)
+    with pytest.raises(Overtaken):
+        first.check()
+    assert os.listdir(store.where) == ["00000002.json"]
+
+
 def test_a_lease_that_was_deleted_is_lost(store: FolderLease) -> None:
     lease = at(store, 0)
     (Path(store.where) / "00000001.json").unlink()
