@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from serving import image_digests
-from serving.cli.capacity import described
+from serving.cli.described import described
 from serving.image_digests import NotFound
 
 

@@ -54,7 +54,7 @@ def preflight(
 
 def _stack(folder: Path, name: str) -> Stack | None:
     """None where it builds nothing in AWS. Raises InputError."""
-    from serving.cli.capacity import project_of
+    from serving.cli.described import project_of
     from serving.preflight.stack import Stack
     from serving.settings import AwsSettings
 
