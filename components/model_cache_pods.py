@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pulumi
 
-from components.images import PYTHON
-from components.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, resources
+from components.pods import RESTRICTED_POD
+from components.python_program import container, volumes
 from components.surroundings import Surroundings
 
 NAME: Final = "prefetch"
@@ -37,9 +37,17 @@ def daemon_set(
                     "run_as_user": 0,
                     "seccomp_profile": RESTRICTED_POD["seccompProfile"],
                 },
-                "containers": [container(around)],
+                "containers": [
+                    container(
+                        NAME,
+                        "prefetch.py",
+                        around,
+                        {"WANTED": "/wanted/wanted.json", "SOURCE": "/source", "CACHE": "/cache"},
+                        {"wanted": False, "source": False, "cache": True},
+                    )
+                ],
                 "volumes": [
-                    {"name": "program", "config_map": {"name": script}},
+                    *volumes(script),
                     {"name": "wanted", "config_map": {"name": wanted}},
                     {
                         "name": "source",
@@ -49,7 +57,6 @@ def daemon_set(
                         "name": "cache",
                         "host_path": {"path": ON_THE_NODE, "type": "DirectoryOrCreate"},
                     },
-                    {"name": "scratch", "empty_dir": {"size_limit": "1Mi"}},
                 ],
             },
         },
@@ -67,38 +74,4 @@ def elsewhere(node_labels: Mapping[str, str]) -> Any:
                 "node_selector_terms": [{"match_expressions": others}]
             }
         }
-    }
-
-
-def container(around: Surroundings) -> Any:
-    program = ["python", "/program/prefetch.py"]
-    return {
-        "name": NAME,
-        "image": PYTHON.reference(around.digests),
-        "command": program,
-        "env": [
-            {"name": "WANTED", "value": "/wanted/wanted.json"},
-            {"name": "SOURCE", "value": "/source"},
-            {"name": "CACHE", "value": "/cache"},
-            {"name": "ALIVE", "value": "/scratch/alive"},
-        ],
-        "liveness_probe": {
-            "exec_": {"command": [*program, "--alive"]},
-            "initial_delay_seconds": 60,
-            "period_seconds": 60,
-            "timeout_seconds": 5,
-        },
-        "resources": resources("10m", "64Mi"),
-        "security_context": {
-            "allow_privilege_escalation": False,
-            "capabilities": RESTRICTED_CONTAINER["capabilities"],
-            "read_only_root_filesystem": True,
-        },
-        "volume_mounts": [
-            {"name": "program", "mount_path": "/program", "read_only": True},
-            {"name": "wanted", "mount_path": "/wanted", "read_only": True},
-            {"name": "source", "mount_path": "/source", "read_only": True},
-            {"name": "cache", "mount_path": "/cache"},
-            {"name": "scratch", "mount_path": "/scratch"},
-        ],
     }

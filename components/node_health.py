@@ -10,9 +10,9 @@ import pulumi_kubernetes as k8s
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict
 
 from components.addon import Addon, AddonArgs
-from components.images import PYTHON
 from components.network_policy import out_to, pods_of, to_api_server
-from components.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, resources
+from components.pods import RESTRICTED_POD
+from components.python_program import container, volumes
 from components.surroundings import Surroundings
 
 NAMESPACE: Final = "node-health"
@@ -103,34 +103,8 @@ class NodeHealth(pulumi.ComponentResource):
 def deployment(args: NodeHealthArgs, script: pulumi.Input[str]) -> Any:
     around = args.surroundings
     labels = {"app.kubernetes.io/name": NAME}
-    program = ["python", "/program/quarantine.py"]
     host = f"kube-prometheus-stack-prometheus.{around.monitoring_namespace}.svc"
-    container = {
-        "name": NAME,
-        "image": PYTHON.reference(around.digests),
-        "command": program,
-        "env": [
-            {"name": "PROMETHEUS", "value": f"http://{host}:{PROMETHEUS_PORT}"},
-            {"name": "RULE", "value": args.rule},
-            {"name": "ALIVE", "value": "/scratch/alive"},
-        ],
-        "liveness_probe": {
-            "exec_": {"command": [*program, "--alive"]},
-            "initial_delay_seconds": 60,
-            "period_seconds": 60,
-            "timeout_seconds": 5,
-        },
-        "resources": resources("10m", "64Mi"),
-        "security_context": {
-            "allow_privilege_escalation": False,
-            "capabilities": RESTRICTED_CONTAINER["capabilities"],
-            "read_only_root_filesystem": True,
-        },
-        "volume_mounts": [
-            {"name": "program", "mount_path": "/program", "read_only": True},
-            {"name": "scratch", "mount_path": "/scratch"},
-        ],
-    }
+    env = {"PROMETHEUS": f"http://{host}:{PROMETHEUS_PORT}", "RULE": args.rule}
     return {
         "replicas": 1,
         # Two of them would only be in each other's way.
@@ -147,11 +121,8 @@ def deployment(args: NodeHealthArgs, script: pulumi.Input[str]) -> Any:
                     "run_as_user": USER,
                     "seccomp_profile": RESTRICTED_POD["seccompProfile"],
                 },
-                "containers": [container],
-                "volumes": [
-                    {"name": "program", "config_map": {"name": script}},
-                    {"name": "scratch", "empty_dir": {"size_limit": "1Mi"}},
-                ],
+                "containers": [container(NAME, "quarantine.py", around, env)],
+                "volumes": volumes(script),
             },
         },
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.model_cache_pods import container
+from components.model_cache_pods import daemon_set
 from serving.capacity.room import Amount, beside_a_pod, overhead, room, spent_on
 from serving.contract.fields import parse_cpu, parse_memory
 from serving.instance_types import MIB, catalogue
@@ -34,8 +34,8 @@ def test_what_we_install_on_every_node_is_reckoned_with_as_it_is() -> None:
     assert known.every_node["istio-cni"] == amount(values("mesh-cni-istio-cni")["resources"])
     exporter = values("gpus-gpu-operator")["dcgmExporter"]
     assert known.gpu_node["dcgm-exporter"] == amount(exporter["resources"])
-    cache = container(SURROUNDINGS)["resources"]
-    assert known.every_node["model-cache"] == amount(cache)
+    pods = daemon_set(SURROUNDINGS, "script", "wanted", "source")["template"]["spec"]
+    assert known.every_node["model-cache"] == amount(pods["containers"][0]["resources"])
     proxy = values("mesh-control-istiod")["global"]["proxy"]
     assert known.pod["istio-proxy"] == amount(proxy["resources"])
 
