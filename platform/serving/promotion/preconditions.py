@@ -153,14 +153,16 @@ class Account:
 def counters_agree(account: Account, now: Account, query: str) -> Unmet | None:
     """The servers count no more than they were sent, and no less than they answered well.
 
-    They are not scraped in the same instant as the gateway, so one window's requests are no news.
+    They are not scraped in the same instant as the gateway: what one side counted in this window
+    may be in no scrape of the other yet.
     """
     if account.tries < AGREEMENT_REQUESTS:
         return None
     sent = account.tries + account.past_gateway
-    slack = AGREEMENT * sent + now.tries + now.past_gateway
+    slack = AGREEMENT * sent
     least, most = account.answered + account.past_gateway, sent + account.helped
-    if least - slack <= account.served <= most + slack:
+    unscraped = now.tries + now.past_gateway
+    if least - slack - unscraped <= account.served <= most + slack + now.served:
         return None
     detail = f"the servers count {account.served} requests, the gateway {least} to {most}"
     return Unmet("counters-agree", query, detail)

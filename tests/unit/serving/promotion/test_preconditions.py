@@ -206,3 +206,18 @@ WINDOW = Account(tries=20, answered=20, served=20)
 def test_servers_must_count_what_the_gateway_sent(account: Account, agrees: bool) -> None:
     unmet = counters_agree(account, WINDOW, Q)
     assert unmet is None if agrees else "the servers count" in named(unmet, "counters-agree")
+
+
+@pytest.mark.parametrize(
+    ("account", "now"),
+    [
+        (Account(tries=200, answered=200, served=250), Account(served=50)),
+        (Account(tries=250, answered=250, served=200), Account(tries=50, answered=50)),
+    ],
+    ids=["the servers", "the gateway"],
+)
+def test_requests_that_only_one_side_was_scraped_for_are_no_news(
+    account: Account, now: Account
+) -> None:
+    assert counters_agree(account, now, Q) is None
+    assert counters_agree(account, Account(), Q) is not None
