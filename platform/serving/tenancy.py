@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from serving.contract.fields import Cpu, Email, Memory, Name, Section, show_cpu, show_memory
-from serving.contract.model import Environment, ModelContract
+from serving.contract.model import Environment, ModelContract, namespace_of
 from serving.contract.placement import placement
 from serving.contract.problem import JsonPath
 
@@ -50,7 +50,7 @@ class Tenant(Section):
 
     @property
     def namespace(self) -> str:
-        return f"tenant-{self.name}"
+        return namespace_of(self.name)
 
     @property
     def group(self) -> str:

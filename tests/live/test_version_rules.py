@@ -18,14 +18,14 @@ pytestmark = pytest.mark.live
 
 SCAN = contract("scan")
 ISTIO_AT = (
-    'source_workload="istio-ingressgateway",destination_service_namespace="radiology",'
+    'source_workload="istio-ingressgateway",destination_service_namespace="tenant-radiology",'
     'destination_service_name="scan-{}"'
 )
 WHERE = {
     "envoy": ('envoy_cluster_name="scan-{}"', 'pod="scan-{}-1"'),
     "istio": (
         f'reporter="source",{ISTIO_AT}',
-        'namespace="radiology",pod="scan-{}-6b7f-x2z9"',
+        'namespace="tenant-radiology",pod="scan-{}-6b7f-x2z9"',
     ),
 }
 """Labels of what the gateway and of what the servers export, by version."""

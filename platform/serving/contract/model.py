@@ -210,6 +210,11 @@ class ModelContract(Section):
     )
 
     @property
+    def namespace(self) -> str:
+        """Of its servers, in a cluster."""
+        return namespace_of(self.tenant)
+
+    @property
     def published(self) -> Mapping[int, Version]:
         return {number: known for number, known in self.versions.items() if known.digest}
 
@@ -221,6 +226,10 @@ class ModelContract(Section):
         document = self.model_dump(mode="json", exclude_unset=True)
         document["runtime"] = merged(document["runtime"], known.overrides)
         return type(self).model_validate_json(json.dumps(document))
+
+
+def namespace_of(tenant: str) -> str:
+    return f"tenant-{tenant}"
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

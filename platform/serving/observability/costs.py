@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from serving.contract.model import namespace_of
 from serving.instance_types import catalogue
 from serving.observability.rules import REQUESTS
 from serving.pools.pool import Nodes
@@ -78,6 +79,6 @@ def _share() -> str:
     )
     named = (
         f'label_replace(label_replace({pods}, "model", "$1", "pod", "{_POD}"), '
-        '"tenant", "$1", "namespace", "tenant-(.+)")'
+        f'"tenant", "$1", "namespace", "{namespace_of("(.+)")}")'
     )
     return f"sum by (model, tenant, node) ({named}) and on (model, tenant) {REQUESTS}1h"

@@ -16,7 +16,7 @@ GRPC_FAILURES: Final = (2, 4, 8, 12, 13, 14, 15)
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One series by name and label → regular expression; `{model}` and `{tenant}` are filled in."""
+    """One series by name and label → regular expression, with `{model}` and `{namespace}` in it."""
 
     name: str
     labels: Mapping[str, str]
@@ -24,7 +24,7 @@ class Series:
     def of(self, contract: ModelContract, suffix: str = "", **more: str) -> str:
         """The selector of one model's share."""
         matchers = [
-            _matcher(label, pattern.format(model=contract.name, tenant=contract.tenant))
+            _matcher(label, pattern.format(model=contract.name, namespace=contract.namespace))
             for label, pattern in {**self.labels, **more}.items()
         ]
         return f"{self.name}{suffix}{{{','.join(matchers)}}}"
@@ -69,7 +69,7 @@ GATEWAY_WORKLOAD: Final = "istio-ingressgateway"
 _ISTIO: Final = {
     "reporter": "source",
     "source_workload": GATEWAY_WORKLOAD,
-    "destination_service_namespace": "{tenant}",
+    "destination_service_namespace": "{namespace}",
     "destination_service_name": "{model}-[0-9]+",
 }
 _ISTIO_SERVER: Final = _ISTIO | {"reporter": "destination"}
@@ -91,7 +91,7 @@ ISTIO: Final = Dialect(
         errors=_istio_errors(_ISTIO_SERVER),
         latency=Series(name="istio_request_duration_milliseconds", labels=_ISTIO),
         label="destination_service_name",
-        pods={"namespace": "{tenant}", "pod": "{model}-[0-9]+-[a-z0-9]+-[a-z0-9]+"},
+        pods={"namespace": "{namespace}", "pod": "{model}-[0-9]+-[a-z0-9]+-[a-z0-9]+"},
     ),
 )
 

@@ -103,7 +103,7 @@ def measured(side: Side, scrape: Scrape) -> Arm:
         pods=pods,
         pending=round(sum(value for _, value in pending)) if pending else None,
         capacity=capacity * len({raw.target for raw, _ in pending}),
-        gpus=servers.gpus(scrape, side.servers),
+        gpus=servers.gpus(scrape, side.servers, side.contract),
         restarts=servers.restarts(scrape, side.servers),
         out_of_memory=servers.out_of_memory(scrape, side.servers),
         xids=servers.xids(scrape, side.servers),

@@ -135,7 +135,7 @@ def envoy(version: int, *, mirrored: bool = False) -> ArmSeries:
 def istio(version: int, *, mirrored: bool = False) -> ArmSeries:
     gateway = {
         "source_workload": GATEWAY_WORKLOAD,
-        "destination_service_namespace": "{tenant}",
+        "destination_service_namespace": "{namespace}",
         "destination_service_name": f"{{model}}-{version}",
     }
     at_server = {"reporter": "destination", **gateway}
@@ -165,5 +165,5 @@ def istio(version: int, *, mirrored: bool = False) -> ArmSeries:
         probes=(),
         helped=(),
         answered=(count(at_server, response_code="2..", grpc_response_status="|0"),),
-        pods={"namespace": "{tenant}", "pod": f"{{model}}-{version}-[a-z0-9]+-[a-z0-9]+"},
+        pods={"namespace": "{namespace}", "pod": f"{{model}}-{version}-[a-z0-9]+-[a-z0-9]+"},
     )

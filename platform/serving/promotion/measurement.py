@@ -41,6 +41,8 @@ class Gpu:
     total_bytes: int
     utilization: float
     """Share of time in which it was busy, 0 to 1."""
+    shared: bool = False
+    """By time with other pods, whose memory is in these figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

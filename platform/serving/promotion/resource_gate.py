@@ -167,7 +167,7 @@ class GpuMemoryGate:
             )
         }
         others = {gpu.uuid for gpu in window.stable.gpus} if window.stable else set()
-        shared = any(gpu.uuid in others for gpu in canary.gpus)
+        shared = any(gpu.shared or gpu.uuid in others for gpu in canary.gpus)
         if canary.gpus and not shared:
             used = max(gpu.used_bytes / gpu.total_bytes for gpu in canary.gpus)
             full = memory.series.get("full", (0.0,))[0] + 1 if used > FULL else 0.0
@@ -191,7 +191,7 @@ class GpuMemoryGate:
             guard = f"GPU memory above {FULL:.0%} in {full:.0f} windows running"
         elif leaks(memory.series.get("at", ()), memory.series.get("used", ())):
             ask = f"GPU memory grows towards {FULL:.0%} within {LEAK_HORIZON_SECONDS // 3600} hours"
-        note = "GPU shared with stable: memory cannot be told apart"
+        note = "GPU shared with other servers: memory cannot be told apart"
         return Finding(
             gate=self.name,
             guard=guard,

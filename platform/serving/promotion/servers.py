@@ -75,7 +75,7 @@ def capacity_of(contract: ModelContract) -> int | None:
     )
 
 
-def gpus(scrape: Scrape, series: ServerSeries) -> tuple[Gpu, ...]:
+def gpus(scrape: Scrape, series: ServerSeries, contract: ModelContract) -> tuple[Gpu, ...]:
     """Those whose memory is known."""
 
     def by_uuid(selector: str) -> dict[str, float]:
@@ -88,6 +88,7 @@ def gpus(scrape: Scrape, series: ServerSeries) -> tuple[Gpu, ...]:
             used_bytes=int(used[uuid]),
             total_bytes=int(whole[uuid]),
             utilization=busy.get(uuid, 0.0),
+            shared=contract.resources.sharing == "time-slicing",
         )
         for uuid in sorted(used.keys() & whole.keys())
         if whole[uuid]

@@ -14,7 +14,9 @@ def test_a_selector_names_one_model() -> None:
     assert ENVOY.latency.of(contract("scan"), "_bucket", le="250|250\\.0") == (
         'envoy_vhost_route_upstream_rq_time_bucket{envoy_virtual_host="scan",le=~"250|250\\\\.0"}'
     )
-    assert 'destination_service_namespace="radiology"' in ISTIO.requests[0].of(contract("scan"))
+    assert 'destination_service_namespace="tenant-radiology"' in ISTIO.requests[0].of(
+        contract("scan")
+    )
 
 
 def test_the_versions_of_one_model_are_not_those_of_another() -> None:

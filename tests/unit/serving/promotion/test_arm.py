@@ -9,16 +9,16 @@ from serving.promotion.gateway import Gateway, envoy, istio
 from serving.promotion.measurement import Arm, Gpu
 from serving.promotion.scrape import Scrape
 from tests.exporters import Exporters
-from tests.unit.serving.contract.contracts import DIGITS, JUDGE, sound
+from tests.unit.serving.contract.contracts import DIGITS, JUDGE, sound, with_change
 
 POD = "digits-2-7c9f-x2x4z"
 GATEWAY = {
     "job": "gateway", "instance": "gateway", "reporter": "source",
-    "source_workload": "istio-ingressgateway", "destination_service_namespace": "vision",
+    "source_workload": "istio-ingressgateway", "destination_service_namespace": "tenant-vision",
     "destination_service_name": "digits-2",
 }  # fmt: skip
 SERVER = {**GATEWAY, "job": "sidecar", "instance": POD, "reporter": "destination", "pod": POD}
-KUBERNETES = {"job": "kube", "instance": "kube", "namespace": "vision", "pod": POD}
+KUBERNETES = {"job": "kube", "instance": "kube", "namespace": "tenant-vision", "pod": POD}
 OK = {"response_code": "200", "response_flags": "-", "grpc_response_status": ""}
 
 
@@ -103,16 +103,20 @@ def test_latencies_are_known_by_pod() -> None:
     assert arm(exporters).pods[POD].slower[edges.index(250)] == 1
 
 
-def test_gpus_are_told_with_their_memory() -> None:
+@pytest.mark.parametrize("sharing", ["none", "time-slicing"])
+def test_gpus_are_told_with_their_memory(sharing: str) -> None:
     exporters = Exporters()
     labels = {"job": "triton", "instance": "a", "pod": "digits-2-0"}
     for uuid, used in (("GPU-1", 3.0), ("GPU-2", 4.0)):
         exporters.gauge("nv_gpu_memory_used_bytes", used, gpu_uuid=uuid, **labels)
         exporters.gauge("nv_gpu_memory_total_bytes", 10.0, gpu_uuid=uuid, **labels)
     exporters.gauge("nv_gpu_utilization", 0.9, gpu_uuid="GPU-1", **labels)
-    assert arm(exporters, envoy).gpus == (
-        Gpu(uuid="GPU-1", used_bytes=3, total_bytes=10, utilization=0.9),
-        Gpu(uuid="GPU-2", used_bytes=4, total_bytes=10, utilization=0.0),
+    contract = with_change(DIGITS, "workload: standard", "workload: small")
+    contract = with_change(contract, "gpus: 1,", f"gpus: 1, sharing: {sharing},")
+    shared = sharing == "time-slicing"
+    assert arm(exporters, envoy, contract).gpus == (
+        Gpu(uuid="GPU-1", used_bytes=3, total_bytes=10, utilization=0.9, shared=shared),
+        Gpu(uuid="GPU-2", used_bytes=4, total_bytes=10, utilization=0.0, shared=shared),
     )
 
 
@@ -137,7 +141,8 @@ def test_a_restart_for_lack_of_memory_is_told_once(
 def test_an_xid_is_told_when_it_is_new() -> None:
     exporters = Exporters()
     labels = {
-        "job": "dcgm", "instance": "dcgm", "exported_namespace": "vision", "exported_pod": POD,
+        "job": "dcgm", "instance": "dcgm",
+        "exported_namespace": "tenant-vision", "exported_pod": POD,
     }  # fmt: skip
     exporters.gauge("DCGM_FI_DEV_XID_ERRORS", 31, gpu="0", **labels)
     exporters.gauge("DCGM_FI_DEV_XID_ERRORS", 0, gpu="1", **labels)

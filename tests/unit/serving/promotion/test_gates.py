@@ -35,9 +35,15 @@ def with_canary(each: Window, **changes: object) -> Window:
     return replace(each, canary=replace(each.canary, **changes))  # type: ignore[arg-type]
 
 
-def gpu(used: float = 0.5, utilization: float = 0.5, uuid: str = "canary") -> Gpu:
+def gpu(
+    used: float = 0.5, utilization: float = 0.5, uuid: str = "canary", *, shared: bool = False
+) -> Gpu:
     return Gpu(
-        uuid=uuid, used_bytes=int(used * 24 * GIB), total_bytes=24 * GIB, utilization=utilization
+        uuid=uuid,
+        used_bytes=int(used * 24 * GIB),
+        total_bytes=24 * GIB,
+        utilization=utilization,
+        shared=shared,
     )
 
 
@@ -202,10 +208,15 @@ def test_memory_that_only_wobbles_does_not_leak() -> None:
     assert "gpu-memory" not in {d.gate for d in promote(judge(), plan(), wobbling)}
 
 
-def test_memory_of_a_gpu_shared_with_stable_says_nothing() -> None:
+@pytest.mark.parametrize(
+    ("canarys", "stables"),
+    [(gpu(used=0.99), gpu(used=0.99)), (gpu(used=0.99, shared=True), gpu(uuid="stable"))],
+    ids=["with stable", "by time with anyone"],
+)
+def test_memory_of_a_shared_gpu_says_nothing(canarys: Gpu, stables: Gpu) -> None:
     shared = window(
-        canary=Arm(counts=counts(15), gpus=(gpu(used=0.99, uuid="a"),)),
-        stable=Arm(counts=counts(285), gpus=(gpu(used=0.99, uuid="a"),)),
+        canary=Arm(counts=counts(15), gpus=(canarys,)),
+        stable=Arm(counts=counts(285), gpus=(stables,)),
     )
     one = judge()
     found = {f.gate: f for f in judged(one, [shared] * 5).findings}["gpu-memory"]
