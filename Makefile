@@ -9,8 +9,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 TOOLCHAIN = PYTHONPATH=platform $(or $(PYTHON),$(error \
 	no Python 3.11, 3.12 or 3.13 on PATH: install one, then repeat)) -m serving.toolchain
 BIN := .venv/bin
-# What is alone in its folder; live servers are not alone on their machine.
-PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+# In the order of the folders: the files of `engine` are few and long, so they begin.
+PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+ALONE := $(BIN)/python -m pytest tests/live
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -24,13 +25,13 @@ demo: ## set up all it needs, then the whole platform on this machine: good and 
 
 test: ## set up all it needs, then every tier: unit, engine, live
 	@$(TOOLCHAIN) setup engine live
-	@$(PARALLEL) -m "not live and not full"
-	@$(BIN)/python -m pytest -m "live and not full"
+	@$(PARALLEL) -m "not alone and not full"
+	@$(ALONE) -m "alone and not full"
 
 test-full: ## every tier, and what takes longer still
 	@$(TOOLCHAIN) setup engine live
-	@$(PARALLEL) -m "not live"
-	@$(BIN)/python -m pytest -m live
+	@$(PARALLEL) -m "not alone"
+	@$(ALONE) -m alone
 
 test-unit: ## no engine, no network
 	@$(TOOLCHAIN) setup unit
@@ -42,7 +43,8 @@ test-engine: ## the real Pulumi engine
 
 test-live: ## real Triton, Envoy, Prometheus
 	@$(TOOLCHAIN) setup live
-	@$(BIN)/python -m pytest -m "live and not full"
+	@$(PARALLEL) -m "live and not alone and not full"
+	@$(ALONE) -m "alone and not full"
 
 check: ## format, lint, types, import rules, docs, workflows
 	@$(TOOLCHAIN) setup check

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.serving.load import closed_loop
 from tests.live.versions import ONE, served_toy
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 
 def test_requests_that_come_together_run_together_and_without_batching_each_runs_alone() -> None:

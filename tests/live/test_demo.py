@@ -18,7 +18,7 @@ from serving.promotion.journal import records
 from serving.promotion.place import open_store
 from serving.promotion.replay import replay
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
 SERVING = [sys.executable, "-m", "serving.cli"]

@@ -15,7 +15,7 @@ from tests.live.envoys import SERVICE, Envoy, model, running, served, tenant
 from tests.live.forgeries import FORGERIES, signed
 from tests.live.upstreams import Upstream, upstreams
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 LIMIT = 20
 """Requests a second."""

@@ -16,7 +16,7 @@ from serving.settings import Release
 from tests.live.envoys import SECONDS, Envoy, model, running, served, tenant, until, version_of
 from tests.live.upstreams import TOLD, Upstream, upstreams
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 PROTOCOLS = ("http", "grpc")
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

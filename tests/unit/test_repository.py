@@ -96,12 +96,11 @@ def test_every_folder_with_tests_is_a_package() -> None:
 
 @pytest.mark.parametrize("tier", ["engine", "live"])
 def test_every_test_of_a_dearer_tier_says_so(tier: str) -> None:
-    mark = f"pytest.mark.{tier}"
-    marks = {f"pytestmark = {mark}", f"pytestmark = [{mark}, pytest.mark.full]"}
+    mark = re.compile(rf"^pytestmark = \[?pytest\.mark\.{tier}\b", re.MULTILINE)
     unmarked = [
         path.name
         for path in (ROOT / "tests" / tier).rglob("test_*.py")
-        if marks.isdisjoint(path.read_text(encoding="utf-8").splitlines())
+        if not mark.search(path.read_text(encoding="utf-8"))
     ]
     assert unmarked == []
 
