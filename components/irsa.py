@@ -47,8 +47,11 @@ class ServiceAccountRoleArgs:
 
 class ServiceAccountRole(pulumi.ComponentResource):
     arn: pulumi.Output[str]
+    """Known once the role has its policies, and EKS knows whose it is: whoever is given it begins
+    with all that it may do, and is gone before any of that is taken away."""
     annotations: pulumi.Output[Mapping[str, str]]
-    """All that the service account carries; with Pod Identity nothing, for EKS knows the role."""
+    """All that the service account carries; with Pod Identity nothing, for EKS knows the role.
+    Known as `arn` is, also where it is nothing."""
 
     def __init__(
         self, name: str, args: ServiceAccountRoleArgs, opts: pulumi.ResourceOptions | None = None
@@ -57,10 +60,12 @@ class ServiceAccountRole(pulumi.ComponentResource):
         within = pulumi.ResourceOptions(parent=self)
 
         role = aws.iam.Role(name, assume_role_policy=_trust(args), opts=within)
-        for key, document in args.policies.items():
+        given: list[pulumi.CustomResource] = [
             aws.iam.RolePolicy(f"{name}-{key}", role=role.name, policy=document, opts=within)
+            for key, document in args.policies.items()
+        ]
         if isinstance(args.identity, PodIdentity):
-            aws.eks.PodIdentityAssociation(
+            association = aws.eks.PodIdentityAssociation(
                 name,
                 cluster_name=args.identity.cluster_name,
                 namespace=args.namespace,
@@ -68,10 +73,12 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 role_arn=role.arn,
                 opts=within,
             )
+            given.append(association)
 
         annotated = isinstance(args.identity, Irsa)
-        self.arn = role.arn
-        self.annotations = role.arn.apply(lambda arn: {ANNOTATION: arn} if annotated else {})
+        ready = pulumi.Output.all(role.arn, *(each.id for each in given))
+        self.arn = ready.apply(lambda known: str(known[0]))
+        self.annotations = self.arn.apply(lambda arn: {ANNOTATION: arn} if annotated else {})
         self.register_outputs({"arn": self.arn, "annotations": self.annotations})
 
 

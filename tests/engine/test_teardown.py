@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+import yaml
 from pulumi import automation as auto
 
 from tests.engine.conftest import Engine, state_of
@@ -13,6 +14,8 @@ pytestmark = pytest.mark.engine
 
 SERVICE = "kubernetes:core/v1:Service::gateway"
 RELEASE = "kubernetes:helm.sh/v3:Release::"
+POLICY = "aws:iam/rolePolicy:RolePolicy::"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation::"
 
 ORDER = [
     # the load balancer, before what takes it away and the network that it lies in
@@ -20,6 +23,8 @@ ORDER = [
     (SERVICE, f"{RELEASE}gateway-istio-ingressgateway"),
     (SERVICE, "aws:eks/nodeGroup:NodeGroup::system-us-east-1a"),
     (SERVICE, "aws:ec2/subnet:Subnet::vpc-public-us-east-1a"),
+    # and before what lets that take it away
+    (SERVICE, f"{POLICY}load-balancer-controller-work"),
     # objects, before the charts that bring their kinds and answer for them
     (
         "kubernetes:security.istio.io/v1:PeerAuthentication::mesh-control-strict-mtls",
@@ -46,6 +51,29 @@ ORDER = [
     ("kubernetes:core/v1:Namespace::monitoring", "aws:eks/cluster:Cluster::cluster-eksCluster"),
 ]  # fmt: skip
 """Pitfalls 38 and 39: what goes, before what."""
+
+POOL = "kubernetes:karpenter.sh/v1:NodePool::node-scaling-gpu-vllm"
+NODES = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass::node-scaling-gpu-vllm-nodes"
+
+ORDER_WITH_KARPENTER = [
+    # nodes, before what ends them, and before what lets it end them and hear of those that end
+    (POOL, NODES),
+    *(
+        (kind, after)
+        for kind in (POOL, NODES)
+        for after in (
+            f"{RELEASE}node-scaling-karpenter",
+            f"{POLICY}karpenter-work",
+            f"{ASSOCIATION}karpenter",
+            "aws:sqs/queue:Queue::interruptions",
+            "aws:iam/role:Role::nodes",
+            "aws:eks/nodeGroup:NodeGroup::system-us-east-1a",
+        )
+    ),
+    (SERVICE, f"{POLICY}load-balancer-controller-work"),
+    (SERVICE, f"{ASSOCIATION}load-balancer-controller"),
+]
+"""Pitfall 29."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +104,26 @@ def _short(urn: str) -> str:
     return f"{types.rpartition('$')[2]}::{name}"
 
 
-def test_everything_goes_before_what_it_needs_to_go(engine: Engine) -> None:
-    stack = engine.stack("dev")
+def destroyed(stack: auto.Stack) -> Removals:
     stack.up()
     removals = Removals()
     stack.destroy(on_event=removals)
     assert state_of(stack) == []
+    return removals
+
+
+def test_everything_goes_before_what_it_needs_to_go(engine: Engine) -> None:
+    removals = destroyed(engine.stack("dev"))
     assert [pair for pair in ORDER if not removals.goes_before(*pair)] == []
+
+
+def test_nodes_of_karpenter_go_while_it_may_still_end_them(engine: Engine) -> None:
+    """Also where EKS gives its pods their role."""
+    file = engine.project("dev") / "Pulumi.dev.yaml"
+    described = yaml.safe_load(file.read_text(encoding="utf-8"))
+    described["config"]["serving:cluster"] |= {
+        "autoscaler": "karpenter", "identity": "pod-identity",
+    }  # fmt: skip
+    file.write_text(yaml.safe_dump(described), encoding="utf-8")
+    removals = destroyed(engine.stack("dev"))
+    assert [pair for pair in ORDER_WITH_KARPENTER if not removals.goes_before(*pair)] == []

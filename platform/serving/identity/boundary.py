@@ -62,7 +62,7 @@ _LIMITS: Final = {
         "RemoveRoleFromInstanceProfile",
         "TagInstanceProfile",
     ),
-    "kms": ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey*"),
+    "kms": ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey*", "ReEncrypt*"),
     "logs": ("CreateLogGroup", "CreateLogStream", "Describe*", "PutLogEvents"),
     "pricing": ("GetProducts",),
     "s3": ("DeleteObject", "GetObject", "ListBucket", "PutObject", "PutObjectRetention"),

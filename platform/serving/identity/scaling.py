@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import Final
 
 from serving.identity.document import ANY, Document, allow, document
 from serving.identity.scope import PARTITION, Scope
+
+_ENCRYPTION: Final = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 
 
 def cluster_autoscaler(scope: Scope) -> Document:
@@ -37,8 +46,10 @@ def cluster_autoscaler(scope: Scope) -> Document:
     )
 
 
-def karpenter(scope: Scope, queue_arn: str, node_role_arn: str) -> Document:
-    """Its own policies (v1.14.1), within the account."""
+def karpenter(scope: Scope, queue_arn: str, node_role_arn: str, key_arn: str) -> Document:
+    """Its own policies (v1.14.1), within the account; and the key that the disks of its nodes are
+    encrypted with, which EC2 uses on behalf of whoever launches them, as AWS has it in
+    ROSAKarpenterControllerPolicy (karpenter-provider-aws#4935)."""
     known = {
         "AWS::AccountId": scope.account,
         "AWS::Partition": PARTITION,
@@ -52,4 +63,11 @@ def karpenter(scope: Scope, queue_arn: str, node_role_arn: str) -> Document:
         text = text.replace(f"${{{name}}}", value)
     text = text.replace(f":ec2:{scope.region}:*:", f":ec2:{scope.region}:{scope.account}:")
     policies = json.loads(text)["policies"]
-    return document(*(statement for name in sorted(policies) for statement in policies[name]))
+    by_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{scope.region}.amazonaws.com"}}
+    return document(
+        *(statement for name in sorted(policies) for statement in policies[name]),
+        allow(_ENCRYPTION, key_arn, by_ec2),
+        allow(
+            ["kms:CreateGrant"], key_arn, {**by_ec2, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        ),
+    )

@@ -107,6 +107,12 @@ def _nodes(stack: Stack, account: Account) -> Iterator[Check]:
     for name, pool in pools.items():
         if pool.reservation:
             yield Check(name="reservation", about=name, look=reserved(name, pool.reservation))
+    if instances.spot_pools(stack):
+        yield Check(
+            name="Spot",
+            about=instances.SPOT_ROLE,
+            look=lambda: instances.spot_role(stack, account.has_role(instances.SPOT_ROLE)),
+        )
 
 
 def _versions(stack: Stack, account: Account) -> Iterator[Check]:

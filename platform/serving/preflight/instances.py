@@ -1,13 +1,17 @@
-"""The nodes of a stack: which zones offer their types, and what is reserved for them."""
+"""The nodes of a stack: which zones offer their types, what is reserved for them, and whether
+the account has what Spot takes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from serving.pools.pool import Nodes
+from serving.pools.pool import Nodes, SystemPool
 from serving.preflight.finding import Finding, failed, passed
 from serving.preflight.stack import Stack
+
+SPOT_ROLE: Final = "AWSServiceRoleForEC2Spot"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,32 @@ def reservation(stack: Stack, pool_name: str, found: Reservation | None) -> Find
     if wrong:
         return failed(about, "; ".join(wrong), do)
     return passed(about, f"{found.state}, {found.instances} × {found.type} in {found.zone}")
+
+
+def spot_pools(stack: Stack) -> Sequence[str]:
+    """Those whose nodes nobody can launch without the role: Auto Scaling, which launches all but
+    Karpenter's, may make it itself."""
+    if stack.settings.cluster.autoscaler != "karpenter":
+        return []
+    return [
+        name
+        for name, pool in stack.settings.pools.items()
+        if pool.capacity_type == "spot" and not isinstance(pool, SystemPool)
+    ]
+
+
+def spot_role(stack: Stack, exists: bool) -> list[Finding]:
+    if exists:
+        return [passed(SPOT_ROLE, "is there")]
+    pools = ", ".join(spot_pools(stack))
+    said = "the account lacks it, and Karpenter, which may not make it, starts no node of"
+    return [
+        failed(
+            SPOT_ROLE,
+            f"{said} {pools}",
+            "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+        )
+    ]
 
 
 def zones_of(stack: Stack, pool: Nodes) -> Sequence[str]:

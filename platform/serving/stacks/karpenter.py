@@ -38,8 +38,10 @@ def node_scaling(ground: Ground, after: Sequence[pulumi.Resource]) -> ServiceAcc
     queue = InterruptionQueue(
         "interruptions", InterruptionQueueArgs(queue_name=place.name), place.opts
     )
-    known = pulumi.Output.all(ground.identity.scope, queue.arn, ground.node_role.arn)
-    document = known.apply(lambda of: written(scaling.karpenter(of[0], of[1], of[2])))
+    known = pulumi.Output.all(
+        ground.identity.scope, queue.arn, ground.node_role.arn, ground.key_arns["volumes"]
+    )
+    document = known.apply(lambda of: written(scaling.karpenter(of[0], of[1], of[2], of[3])))
     role = ground.identity.role(
         "karpenter", karpenter.NAMESPACE, karpenter.SERVICE_ACCOUNT, document
     )

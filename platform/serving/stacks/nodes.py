@@ -118,7 +118,7 @@ def _add_ons(
     add_ons: Mapping[str, ClusterAddon],
     after: Sequence[pulumi.Resource],
 ) -> ClusterAddons:
-    # Of a role EKS is told the name alone, which is there before its policies are.
+    # With Pod Identity an add-on is told no role, and nothing else would make it come after.
     needed = [*after, *sources.add_on_roles.values()]
     return ClusterAddons(
         name,

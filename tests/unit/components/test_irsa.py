@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
 from components.irsa import (
@@ -153,6 +155,40 @@ def test_pod_identity_is_an_association_and_no_annotation(synth: Synth) -> None:
         "roleArn": outputs(graph)["arn"],
     }
     assert outputs(graph)["annotations"] == {}
+
+
+@pytest.mark.parametrize("output", ["arn", "annotations"])
+@pytest.mark.parametrize(
+    "identity",
+    [
+        Irsa(oidc_provider_arn=PROVIDER),
+        PodIdentity(cluster_name="serving-prod", cluster_arn=CLUSTER),
+    ],
+)
+def test_whoever_is_given_the_role_comes_after_all_that_it_may_do_and_goes_before(
+    synth: Synth, identity: Irsa | PodIdentity, output: str
+) -> None:
+    """Pitfall 39: also where there is nothing to write on its service account."""
+
+    def build() -> None:
+        args = ServiceAccountRoleArgs(
+            identity=identity,
+            namespace="kube-system",
+            service_account="controller",
+            policies={"read": READ, "write": WRITE},
+        )
+        role = ServiceAccountRole("controller", args)
+        told = pulumi.Output.json_dumps(getattr(role, output))
+        aws.ssm.Parameter("user", type="String", value=told)
+
+    graph = synth(build)
+    needed = [
+        *graph.all("aws:iam/rolePolicy:RolePolicy"),
+        *graph.all("aws:eks/podIdentityAssociation:PodIdentityAssociation"),
+    ]
+    assert len(needed) == (3 if isinstance(identity, PodIdentity) else 2)
+    user = graph.one("aws:ssm/parameter:Parameter")
+    assert {each.urn for each in needed} <= user.dependencies
 
 
 @pytest.mark.parametrize(

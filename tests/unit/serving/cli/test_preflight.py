@@ -23,7 +23,7 @@ from serving.kubernetes_versions import kubernetes_versions
 from serving.preflight import machine, unanswered
 from serving.preflight.versions import Tool
 from tests.cloud import ACCOUNT
-from tests.unit.serving.preflight.accounts import Fake, error, session
+from tests.unit.serving.preflight.accounts import Fake, error, make_spot_role, session
 
 CHECKOUT = PLATFORM.parent
 PAGE = CHECKOUT / unanswered.PAGE
@@ -190,6 +190,27 @@ def test_a_type_whose_quota_is_not_known_is_no_success(here: Path, account: Fake
     assert (found["outcome"], found["said"]) == (
         "unknown", "which quota p6.2xlarge counts towards is not known here",
     )  # fmt: skip
+
+
+def test_the_role_that_karpenters_spot_nodes_take_is_there_missing_or_not_to_be_seen(
+    here: Path, account: Fake
+) -> None:
+    def outcome() -> tuple[int, str]:
+        result = run("-s", "prod", "--json")
+        return result.exit_code, told(result)[("Spot", "AWSServiceRoleForEC2Spot")]["outcome"]
+
+    spot = {
+        "kind": "cpu",
+        "instance_types": ["c7i.2xlarge"],
+        "nodes_per_zone": {"min": 0, "max": 1},
+        "capacity_type": "spot",
+    }
+    changed(here, cluster={"autoscaler": "karpenter"}, pools={"cpu-spot": spot})
+    assert outcome() == (1, "fail")
+    make_spot_role(session())
+    assert outcome() == (0, "pass")
+    account.answers["GetRole"] = error("AccessDenied")
+    assert outcome() == (3, "unknown")
 
 
 def test_a_local_stack_has_nothing_to_be_looked_at_there(here: Path, account: Fake) -> None:

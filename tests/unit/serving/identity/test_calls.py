@@ -107,6 +107,8 @@ BALANCES: Final = [
     call("elasticloadbalancing:DeleteLoadBalancer", NLB, balancer=CLUSTER),
 ]
 
+EC2: Final = f"ec2.{REGION}.amazonaws.com"
+
 INSIGHTS: Final = (
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/containerinsights/{CLUSTER}/performance"
 )
@@ -160,6 +162,9 @@ ALLOWED: Final[Mapping[str, list[Call]]] = {
         call("ec2:CreateFleet", ec2("launch-template/lt-1"), owned_one="owned", pool_of="gpu"),
         call("ec2:TerminateInstances", ec2("instance/i-1"), owned_one="owned", pool_of="gpu"),
         call("iam:PassRole", NODES, passed="ec2.amazonaws.com"),
+        call("kms:GenerateDataKeyWithoutPlaintext", key("volumes"), via=EC2),
+        call("kms:Decrypt", key("volumes"), via=EC2),
+        call("kms:CreateGrant", key("volumes"), via=EC2, for_aws="true"),
         call("sqs:ReceiveMessage", QUEUE),
         call("ssm:GetParameter", f"arn:aws:ssm:{REGION}::parameter/aws/service/eks/x"),
     ],
@@ -281,6 +286,12 @@ DENIED: Final[Mapping[str, list[Call]]] = {
         call("iam:TagInstanceProfile", f"arn:aws:iam::{ACCOUNT}:instance-profile/x"),
         call("iam:DeleteInstanceProfile", f"arn:aws:iam::{ACCOUNT}:instance-profile/x"),
         call("arc-zonal-shift:GetManagedResource"),
+        call("kms:GenerateDataKeyWithoutPlaintext", key("volumes")),
+        call("kms:Decrypt", key("volumes"), via=f"s3.{REGION}.amazonaws.com"),
+        call("kms:Decrypt", key("models"), via=EC2),
+        call("kms:CreateGrant", key("volumes"), for_aws="true"),
+        call("kms:CreateGrant", key("volumes"), via=EC2),
+        call("kms:CreateGrant", key("models"), via=EC2, for_aws="true"),
         call("sqs:SendMessage", QUEUE),
     ],
     "external-secrets": [
@@ -415,3 +426,11 @@ def test_volumes_are_as_in_awss_policy_for_one_cluster() -> None:
         "ec2:CopyVolumes",
         "ec2:DeleteTags",
     }
+
+
+def test_karpenter_uses_a_key_as_in_awss_policy_for_disks_under_keys_of_ones_own() -> None:
+    """Without it every node that it launches ends at once (karpenter-provider-aws#4935)."""
+    theirs = named(managed("ROSAKarpenterControllerPolicy"))
+    ours = named(DOCUMENTS["karpenter"])
+    of_keys = {action for action in ours if action.startswith("kms:")}
+    assert of_keys == {action for action in theirs if action.startswith("kms:")}

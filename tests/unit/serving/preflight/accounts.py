@@ -50,3 +50,12 @@ class Fake:
 
 def error(code: str, message: str = "said") -> Mapping[str, Any]:
     return {"Error": {"Code": code, "Message": message}}
+
+
+def make_spot_role(aws: Session) -> None:
+    """As `create_service_linked_role` does, to which moto gives another name."""
+    aws.client("iam").create_role(
+        RoleName="AWSServiceRoleForEC2Spot",
+        Path="/aws-service-role/spot.amazonaws.com/",
+        AssumeRolePolicyDocument="{}",
+    )

@@ -15,12 +15,12 @@ from moto import mock_aws
 
 from serving.preflight import quota
 from serving.preflight.account import Account
-from serving.preflight.instances import Reservation
+from serving.preflight.instances import SPOT_ROLE, Reservation
 from serving.preflight.people import Provider
 from serving.preflight.quota import Instance, Limit
 from serving.preflight.ready import Secret
 from tests.cloud import ACCOUNT
-from tests.unit.serving.preflight.accounts import REGION, session
+from tests.unit.serving.preflight.accounts import REGION, make_spot_role, session
 from tests.unit.serving.preflight.prepared import OURS, stack
 
 TAGS = [{"Key": key, "Value": value} for key, value in OURS.items()]
@@ -54,6 +54,14 @@ def test_a_role_is_known_by_its_name(account: Account, aws: boto3.Session) -> No
     keys = lent["Credentials"]
     his = session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     assert Account(REGION, his).caller().role == "serving-deploy"
+
+
+def test_the_role_that_spot_takes_is_known_once_it_is_made(
+    account: Account, aws: boto3.Session
+) -> None:
+    assert not account.has_role(SPOT_ROLE)
+    make_spot_role(aws)
+    assert account.has_role(SPOT_ROLE)
 
 
 def test_regions_and_how_the_account_stands_to_them(account: Account) -> None:

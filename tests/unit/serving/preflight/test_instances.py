@@ -57,6 +57,39 @@ def test_a_zone_with_some_of_the_types_will_do_and_is_told() -> None:
     )
 
 
+def with_karpenter(name: str = "dev", **pools: Any) -> Stack:
+    described = stacks.values(name)
+    cluster = {**described["cluster"], "autoscaler": "karpenter"}
+    return stack(name, cluster=cluster, pools={**described["pools"], **pools})
+
+
+def test_the_role_that_spot_takes_is_asked_for_where_karpenter_makes_nodes_on_spot() -> None:
+    """Auto Scaling makes it for its groups, and those of the system pool are always groups."""
+    assert instances.spot_pools(with_karpenter()) == ["cpu-compute", "gpu-vllm"]
+    assert instances.spot_pools(stack("dev")) == []
+    on_demand = {
+        name: {**pool, "capacity_type": "on-demand"}
+        for name, pool in stacks.values("dev")["pools"].items()
+        if name != "system"
+    }
+    assert instances.spot_pools(with_karpenter(**on_demand)) == []
+
+
+def test_an_account_with_that_role_is_well() -> None:
+    (found,) = instances.spot_role(with_karpenter(), exists=True)
+    assert (found.outcome, found.about) == (Outcome.PASS, "AWSServiceRoleForEC2Spot")
+
+
+def test_an_account_without_it_is_told_how_to_make_it() -> None:
+    (found,) = instances.spot_role(with_karpenter(), exists=False)
+    assert found.outcome is Outcome.FAIL
+    assert found.said == (
+        "the account lacks it, and Karpenter, which may not make it, starts no node of "
+        "cpu-compute, gpu-vllm"
+    )
+    assert found.do == "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"
+
+
 ID = "cr-0123456789abcdef0"
 THERE = Reservation(type="p5.48xlarge", zone="us-east-1b", state="active", instances=2)
 

@@ -13,6 +13,7 @@ from serving.identity.boundary import boundary
 from serving.identity.kind import kinds
 from serving.identity.lookups import ASKED
 from tests.cloud import ACCOUNT, ISSUER
+from tests.conftest import Registered
 from tests.iam import Call, allows, assumes, like, listed, statements, web_identity
 from tests.unit.serving.identity.documents import actions, managed
 from tests.unit.serving.stacks.variants import VARIANTS, graph, held
@@ -187,6 +188,57 @@ def test_every_annotated_account_is_let_into_the_role_that_it_names(variant: str
         subject = f"system:serviceaccount:{namespace}:{account}"
         claims = {"aud": "sts.amazonaws.com", "sub": subject}
         assert web_identity(trusts[arn], PROVIDER, claims), subject
+
+
+def accounts(values: Any) -> Iterator[str]:
+    """Service accounts that a chart is told to make, with a role or without."""
+    if isinstance(values, Mapping):
+        if isinstance(values.get("name"), str) and "annotations" in values:
+            yield values["name"]
+        for below in values.values():
+            yield from accounts(below)
+
+
+def holder(role: Registered) -> str | None:
+    """The service account that a role trusts, as a token names it."""
+    (statement,) = statements(json.loads(role.inputs["assumeRolePolicy"]))
+    exact = statement.get("Condition", {}).get("StringEquals", {})
+    namespace, account = (
+        exact.get(f"aws:RequestTag/kubernetes-{each}") for each in ("namespace", "service-account")
+    )
+    if namespace and account:
+        return f"system:serviceaccount:{namespace}:{account}"
+    return next((str(value) for key, value in exact.items() if key.endswith(":sub")), None)
+
+
+IN_CHARTS: Final = {
+    "dev": {"cluster-autoscaler"},
+    "prod": {"cluster-autoscaler"},
+    "everything": {"cluster-autoscaler", "traces"},
+    "karpenter": {"karpenter"},
+}
+"""Roles whose service accounts come with a chart, beside those of every stack."""
+
+
+@each_variant
+def test_no_chart_is_there_without_all_that_its_role_may_do(variant: str) -> None:
+    """Pitfalls 29, 39: on the way up a pod would start without a role; on the way down a controller
+    would be denied taking away what it made."""
+    found = graph(variant)
+    roles = {holder(each): each for each in found.all("aws:iam/role:Role")}
+    used = set()
+    for release in found.all("kubernetes:helm.sh/v3:Release"):
+        for account in accounts(release.inputs["values"]):
+            subject = f"system:serviceaccount:{release.inputs['namespace']}:{account}"
+            if subject not in roles:
+                continue
+            role = roles[subject]
+            needed = {each.urn for each in found if each.parent == role.parent}
+            assert needed > {role.urn}
+            assert needed <= release.dependencies, role.name
+            used.add(role.name)
+    each_has = {"alertmanager", "external-secrets", "load-balancer-controller", "logs"}
+    assert used == each_has | IN_CHARTS[variant]
 
 
 def test_with_pod_identity_nothing_is_annotated() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from serving.pools.pool import GpuPool, PerZone
 from serving.settings import AwsSettings
 from serving.stacks.charts import installed
 from serving.stacks.karpenter import alias, limits, pools
+from tests.cloud import ACCOUNT
 from tests.conftest import Graph
+from tests.iam import Call, allows
+from tests.resource_policy import verdict
 from tests.unit import rendered, stacks
 from tests.unit.serving.stacks import variants
 
@@ -59,6 +63,31 @@ def test_its_role_is_bound_to_its_queue_and_to_the_nodes_role() -> None:
     assert queue is not None
     assert queue["arn"] in policy
     assert "${" not in policy
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom", "kms:ReEncryptTo",
+    ],
+)  # fmt: skip
+def test_through_ec2_it_may_use_the_key_of_its_nodes_disks(action: str) -> None:
+    """By its own document and by the key's: IAM asks both."""
+    classes = rendered.objects(graph(), "EC2NodeClass").values()
+    disks = [disk["ebs"] for each in classes for disk in each["spec"]["blockDeviceMappings"]]
+    (key_arn,) = {disk["kmsKeyID"] for disk in disks}
+    own = graph().one("aws:iam/rolePolicy:RolePolicy", "karpenter-work").inputs["policy"]
+    of_key = graph().one("aws:kms/key:Key", "keys-volumes").inputs["policy"]
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    for service, allowed in (("ec2", True), ("s3", False)):
+        context = {
+            "kms:ViaService": f"{service}.us-east-1.amazonaws.com",
+            "kms:GrantIsForAWSResource": "true",
+        }
+        asked = Call(action=action, resource=key_arn, context=context)
+        assert allows(json.loads(own), asked) is allowed
+        assert (verdict(json.loads(of_key), root, asked) == "allow") is allowed
 
 
 @pytest.mark.parametrize("name", ["cpu-compute", "gpu", "gpu-vllm", "gpu-vllm-large"])
