@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.toolchain.programs import locate
+from serving.toolchain import activated
 from tests.engine.conftest import Engine, state_of
 from tests.unit import stacks
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(autouse=True)
-def path(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after `source .venv/bin/activate`, which hosts older than the engine need."""
-    host = locate("pulumi-language-python").path.parent
-    search = [str(host), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]
+def path(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `. .venv/bin/activate`."""
+    activated.put(tmp_path)
+    search = [str(tmp_path), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(search))
 
 

@@ -7,16 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from serving.toolchain.recipe import CHECKOUT
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
-NOT_CLONED = shutil.ignore_patterns(".venv", ".make", ".git", "__pycache__", ".*_cache", "htmlcov")
+NOT_CLONED = shutil.ignore_patterns(
+    ".venv", ".make", ".git", "__pycache__", ".*_cache", "htmlcov", "build"
+)
 
 
 def toolchain(
@@ -47,16 +48,14 @@ def test_a_second_clone_takes_what_the_first_has_built(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     shutil.copytree(CHECKOUT, clone, ignore=NOT_CLONED)
 
-    started = time.monotonic()
     said = toolchain("setup", "live", checkout=clone).stderr
-    assert time.monotonic() - started < 45
     assert [line.split(":")[0] for line in said.splitlines()] == ["> venv", "+ venv"]
     serving = [clone / ".venv" / "bin" / "serving", "model", "check"]
     subprocess.run(serving, cwd=clone, capture_output=True, timeout=60, check=True)
+    typed = ["/bin/sh", "-c", ". .venv/bin/activate && pulumi version"]
+    subprocess.run(typed, cwd=clone, capture_output=True, timeout=60, check=True)
 
-    started = time.monotonic()
     assert toolchain("setup", "live", checkout=clone).stderr == ""
-    assert time.monotonic() - started < 1
 
 
 def test_the_doctor_finds_this_machine_well() -> None:

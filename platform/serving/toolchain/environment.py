@@ -35,8 +35,12 @@ class Environment:
         return self.folder / ".complete"
 
     @property
+    def binaries(self) -> Path:
+        return self.folder / "bin"
+
+    @property
     def python(self) -> Path:
-        return self.folder / "bin" / "python"
+        return self.binaries / "python"
 
     def key(self) -> str:
         digest = hashlib.sha256(f"{CHECKOUT} {interpreter.running()}".encode())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.toolchain import cache, chromium, pulumi, recipes, triton
+from serving.toolchain.environment import PROJECT
 from serving.toolchain.recipe import Recipe
 from serving.toolchain.tool import Tool, ToolMissing
 from serving.toolchain.version import ask, numbers
@@ -102,7 +104,7 @@ def on_path(recipe: str) -> Mapping[str, Tool]:
     for program in PROGRAMS:
         if program.recipe.name != recipe:
             continue
-        path = shutil.which(program.name)
+        path = which(program.name)
         if program.floor is None or path is None:
             return {}
         if program.asks:
@@ -111,6 +113,13 @@ def on_path(recipe: str) -> Mapping[str, Tool]:
             return {}
         found[program.name] = Tool(name=program.name, version=version, path=Path(path), origin=PATH)
     return found
+
+
+def which(name: str) -> str | None:
+    """PATH's, but not what set-up itself has put into the checkout's environment."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    others = [folder for folder in folders if folder != str(PROJECT.binaries)]
+    return shutil.which(name, path=os.pathsep.join(others))
 
 
 def _cached(program: Program) -> Tool | None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from types import FrameType
 
 from serving.errors import ServingError
-from serving.toolchain import cache, machine
+from serving.toolchain import activated, cache, machine
 from serving.toolchain.command import OTHERWISE, StepFailed, stop_all
 from serving.toolchain.environment import ENVIRONMENTS, POLICIES, PROJECT
 from serving.toolchain.programs import locate, named, on_path
@@ -41,6 +41,8 @@ def set_up(groups: Iterable[str], progress: Progress) -> None:
             _side_by_side(missing, progress)
         finally:
             signal.signal(signal.SIGTERM, before)
+    if {VENV, "pulumi"} <= wanted.keys():
+        activated.put(PROJECT.binaries)
 
 
 def obtain(name: str, progress: Progress) -> Tool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from serving.errors import ServingError
 from serving.toolchain import cache, interpreter, machine
 from serving.toolchain.environment import POLICIES, PROJECT, Environment
-from serving.toolchain.programs import PATH, PROGRAMS, Program, locate
+from serving.toolchain.programs import PATH, PROGRAMS, Program, locate, which
 from serving.toolchain.setup import GROUPS
 from serving.toolchain.tool import Tool, ToolMissing
 
@@ -108,7 +108,7 @@ def _fault(program: Program, tool: Tool) -> str | None:
 
 
 def _passed_over(program: Program, tool: Tool) -> str:
-    other = shutil.which(program.name)
+    other = which(program.name)
     if program.floor is None or tool.origin == PATH or other is None:
         return ""
     return f"{other} is not used: older than {'.'.join(map(str, program.floor))}"

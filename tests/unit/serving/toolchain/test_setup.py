@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ServingError
-from serving.toolchain import cache, machine, programs, progress, setup
+from serving.toolchain import activated, cache, machine, programs, progress, setup
 from serving.toolchain.programs import Program
 from serving.toolchain.progress import Progress
 from serving.toolchain.recipe import CHECKOUT, Recipe
@@ -99,6 +99,19 @@ def test_a_long_step_reminds_that_it_is_at_work(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(progress, "REMINDER_SECONDS", 0.05)
     offer(monkeypatch, one="sleep 0.2")
     assert "  one: at it for 0.1 s (as a rule 1 s)\n" in set_up()
+
+
+@pytest.mark.parametrize(("names", "times"), [(("venv", "pulumi"), 1), (("venv",), 0)])
+def test_what_people_type_is_put_into_the_environment_each_time(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], times: int
+) -> None:
+    put: list[Path] = []
+    monkeypatch.setattr(activated, "put", put.append)
+    monkeypatch.setattr(setup, "ENVIRONMENTS", {})
+    offer(monkeypatch, **dict.fromkeys(names, "true"))
+    for _ in range(2):
+        set_up()
+    assert put == [CHECKOUT / ".venv" / "bin"] * 2 * times
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
