@@ -16,6 +16,8 @@ LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "sched
 SERVICE_CIDR: Final = "172.20.0.0/16"
 """Of Services; policies have to name the first address, so it is not left to EKS."""
 
+API_PORT: Final = 443
+
 ADMINISTRATOR_POLICY: Final = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
@@ -31,6 +33,8 @@ class ClusterArgs:
     """Arns of IAM roles, by a lasting name. Whoever deploys must be among them."""
     public_access_cidrs: Sequence[str] = ()
     """Who may reach the API server from outside the VPC; nobody unless named."""
+    private_access_cidrs: Sequence[str] = ()
+    """Who may reach it from inside the VPC, or from what is connected to it, beside the nodes."""
     secrets_key_arn: pulumi.Input[str]
     """Of what Kubernetes' own encryption is encrypted with."""
     log_key_arn: pulumi.Input[str]
@@ -76,6 +80,7 @@ class Cluster(pulumi.ComponentResource):
             transforms=[without_creator_admin],
         )
         control_plane = _control_plane(name, args, as_control_plane)
+        _let_in(name, control_plane.cluster_security_group_id, args.private_access_cidrs, within)
         self.name = control_plane.eks_cluster.apply(lambda cluster: cluster.name)
         _administrators(name, self.name, args.administrators, within)
 
@@ -115,6 +120,28 @@ def _control_plane(name: str, args: ClusterArgs, opts: pulumi.ResourceOptions) -
         kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(enabled=False),
         opts=opts,
     )
+
+
+def _let_in(
+    name: str,
+    security_group_id: pulumi.Output[str],
+    cidrs: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """EKS lets in members of its own group, which are the nodes.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html
+    """
+    for cidr in cidrs:
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-{cidr}",
+            security_group_id=security_group_id,
+            cidr_ipv4=cidr,
+            ip_protocol="tcp",
+            from_port=API_PORT,
+            to_port=API_PORT,
+            opts=opts,
+        )
 
 
 def _administrators(

@@ -17,6 +17,7 @@ from components.charts import ISTIO_GATEWAY
 from components.gateway_objects import (
     HTTP_PORT,
     HTTPS_PORT,
+    SCHEME,
     SELECTOR,
     STATUS_PORT,
     WORKLOAD,
@@ -94,7 +95,14 @@ class Gateway(pulumi.ComponentResource):
                 ),
             },
             spec=service_spec(args.public_access_cidrs),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[addon]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[addon],
+                # AWS makes another load balancer for another scheme. A Service that is updated has
+                # the old one's name until then, and nobody would wait for the new one.
+                replace_on_changes=[f'metadata.annotations["{SCHEME}"]'],
+                delete_before_replace=True,
+            ),
         )
         self.hostname = service.status.apply(_hostname)
         self.register_outputs({"hostname": self.hostname})

@@ -24,6 +24,7 @@ SELECTOR: Final[Mapping[str, str]] = {"istio": "ingressgateway"}
 DEREGISTRATION_SECONDS: Final = 60
 
 PREFIX: Final = "service.beta.kubernetes.io/aws-load-balancer-"
+SCHEME: Final = f"{PREFIX}scheme"
 
 
 def load_balancer(
@@ -87,7 +88,7 @@ def objects(domain: str) -> Mapping[str, CustomObject]:
         "models": CustomObject(
             api_version="networking.istio.io/v1",
             kind="Gateway",
-            spec={"selector": dict(SELECTOR), "servers": [_https(hosts), _redirected(hosts)]},
+            spec={"selector": dict(SELECTOR), "servers": [_https(), _redirected(hosts)]},
         ),
         # The one thing that needs no permission: to be sent to where TLS is.
         "redirect": CustomObject(
@@ -106,10 +107,13 @@ def _certificates(kind: str, spec: Mapping[str, Any]) -> CustomObject:
     return CustomObject(api_version="cert-manager.io/v1", kind=kind, spec=spec)
 
 
-def _https(hosts: Sequence[str]) -> dict[str, Any]:
+def _https() -> dict[str, Any]:
     return {
         "port": {"number": HTTPS_PORT, "name": "https", "protocol": "HTTPS"},
-        "hosts": list(hosts),
+        # Istio asks a handshake for the name of one of these, and a network load balancer names
+        # none to its targets: https://github.com/istio/istio/issues/22795. Which hosts there are is
+        # for VirtualServices to say.
+        "hosts": ["*"],
         "tls": {
             "mode": "SIMPLE",
             "credentialName": CERTIFICATE,

@@ -36,6 +36,9 @@ class Registered:
     urn: str
     parent: str
     protect: bool
+    replaced_for: frozenset[str]
+    """Properties of which another value makes another resource."""
+    deleted_before_replaced: bool
     providers: frozenset[str]
     """`<urn>::<id>` of each provider that was named."""
     dependencies: frozenset[str]
@@ -146,6 +149,8 @@ class _Monitor(mocks.MockMonitor):
             urn=urn,
             parent=request.parent,
             protect=request.protect,
+            replaced_for=frozenset(request.replaceOnChanges),
+            deleted_before_replaced=request.deleteBeforeReplace,
             providers=frozenset(filter(None, (request.provider, *request.providers.values()))),
             dependencies=frozenset(request.dependencies),
             inputs=rpc.deserialize_properties(request.object),

@@ -22,7 +22,12 @@ from tests.engine.conftest import ROOT, Engine, Steps
 
 STACK: Final = "prod"
 GONE: Final = "gone"
-OPERATIONS: Final = {"creates": "create", "updates": "update", "deletes": "delete"}
+OPERATIONS: Final = {
+    "creates": "create",
+    "updates": "update",
+    "deletes": "delete",
+    "replaces": "create-replacement",
+}
 
 Touched = frozenset[tuple[str, str]]
 """`Kind name`, and what is done to it."""

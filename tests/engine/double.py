@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent import futures
 from importlib.metadata import version
 from pathlib import Path
@@ -63,7 +63,13 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
         some = provider_pb2.DiffResponse.DIFF_SOME
         none = provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=some if changed else none, diffs=changed)
+        update = provider_pb2.PropertyDiff(kind=provider_pb2.PropertyDiff.UPDATE, inputDiff=True)
+        return provider_pb2.DiffResponse(
+            changes=some if changed else none,
+            diffs=changed,
+            detailedDiff=dict.fromkeys(_paths(before, after), update),
+            hasDetailedDiff=True,
+        )
 
     def Create(self, request: Any, context: Any) -> Any:
         if request.preview:
@@ -88,6 +94,17 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
+
+
+def _paths(before: Mapping[str, Any], after: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Of all that differs, as the engine compares them with what a program replaces for."""
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        path = f'{above}["{key}"]' if "." in key else f"{above}.{key}".removeprefix(".")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _paths(old, new, path)
+        elif old != new:
+            yield path
 
 
 def _note(what: str, urn: str) -> None:

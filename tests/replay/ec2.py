@@ -135,15 +135,16 @@ def security_group(account: Account, name: str, inputs: Inputs) -> Made:
 
 def ingress_rule(account: Account, name: str, inputs: Inputs) -> Made:
     ec2 = account.client("ec2")
-    owner = inputs["securityGroupId"]
-    (group,) = ec2.describe_security_groups(GroupIds=[owner])["SecurityGroups"]
+    ours = [{"Name": "is-default", "Values": ["false"]}]
+    (vpc,) = ec2.describe_vpcs(Filters=ours)["Vpcs"]
+    owner = account.security_group(inputs["securityGroupId"], vpc["VpcId"])
     rule: dict[str, Any] = inputs.named(
         IpProtocol="ipProtocol", FromPort="fromPort", ToPort="toPort"
     )
     if cidr := inputs.get("cidrIpv4"):
         rule["IpRanges"] = [{"CidrIp": cidr}]
     if other := inputs.get("referencedSecurityGroupId"):
-        known = account.security_group(other, group["VpcId"])
+        known = account.security_group(other, vpc["VpcId"])
         rule["UserIdGroupPairs"] = [{"GroupId": known}]
     made = ec2.authorize_security_group_ingress(GroupId=owner, IpPermissions=[rule])
     return made["SecurityGroupRules"][0]["SecurityGroupRuleId"], {}

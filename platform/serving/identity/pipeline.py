@@ -71,6 +71,7 @@ class Pipeline:
     def deploy(self) -> Mapping[str, Document]:
         all_ = {group: [*self._reads(group), *self._writes(group)] for group in _GROUPS}
         all_["identity"] += self._identities()
+        all_["network"] += self._lets_in()
         all_["cluster"] += self._launches()
         all_["keys"] += self._services()
         state = [*self.lookups, *(self._kept(self.state) if self.state else [])]
@@ -143,6 +144,13 @@ class Pipeline:
             ),
             deny([*changed, "iam:PassRole"], [f"{iam}/{name}" for name in self.roles]),
         ]
+
+    def _lets_in(self) -> list[Statement]:
+        """To the API server, by rules of the group that EKS makes. It has none of our tags, and one
+        that nobody but EKS can put on anything."""
+        rules = kinds()["aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"]
+        its = {"StringEquals": {"aws:ResourceTag/aws:eks:cluster-name": self.scope.cluster}}
+        return [allow([*rules.create, *rules.change], self.scope.ec2("security-group"), its)]
 
     def _launches(self) -> list[Statement]:
         """EKS asks in the name of who makes a node group whether its launch template works."""

@@ -53,17 +53,26 @@ def reach(stack: Stack, endpoint: Endpoint | None, public: IPv4Address | None) -
                 "nobody is inside of a VPC that is not there yet: `up` would make the cluster, and "
                 "nothing in it",
                 f"for the first update write cluster.public_access_cidrs: [{mine}]; then run `up` "
-                "from inside of the VPC, and take it out again",
+                f"on a machine {_inside(stack)}, and take it out again",
             )
         ]
     return [
         failed(
             ABOUT,
             "it is reached from inside of the VPC only, and does not answer here",
-            "run `up` on a machine in the VPC or connected to it, or write "
+            f"run `up` on a machine {_inside(stack)}, or write "
             f"cluster.public_access_cidrs: [{mine}]",
         )
     ]
+
+
+def _inside(stack: Stack) -> str:
+    if named := stack.settings.cluster.private_access_cidrs:
+        return f"within cluster.private_access_cidrs: {_all(named)}"
+    return (
+        "in the VPC or connected to it, whose network cluster.private_access_cidrs has to name "
+        f"(the VPC's: [{stack.settings.network.cidr}])"
+    )
 
 
 def _all(networks: Sequence[object]) -> str:

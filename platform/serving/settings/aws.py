@@ -13,7 +13,10 @@ from serving.settings.stack import Settings
 
 SERVICES: Final = IPv4Network("172.20.0.0/16")
 """Addresses of Kubernetes' Services."""
-
+PRIVATE: Final = tuple(
+    map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
+)
+"""Addresses that are nobody's on the internet: RFC 1918 and RFC 6598."""
 
 Principal: TypeAlias = Annotated[
     str, Field(pattern=r"^arn:aws:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$")
@@ -34,6 +37,18 @@ def _narrow(network: IPv4Network) -> IPv4Network:
     return network
 
 
+def _private(network: IPv4Network) -> IPv4Network:
+    if not any(network.subnet_of(each) for each in PRIVATE):
+        raise ValueError(f"expected a network within {', '.join(map(str, PRIVATE))}")
+    return network
+
+
+def _different(networks: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:
+    if len(set(networks)) != len(networks):
+        raise ValueError("expected each network once")
+    return networks
+
+
 class Network(Section):
     cidr: Annotated[IPv4Network, AfterValidator(_vpc)]
     zones: Annotated[Zones, Field(min_length=2)]
@@ -52,6 +67,11 @@ class Cluster(Section):
     """Names of IAM roles of this account, by a lasting name. Who deploys must be among them."""
     public_access_cidrs: tuple[Annotated[IPv4Network, AfterValidator(_narrow)], ...] = ()
     """Who may reach the API server from outside the VPC; nobody unless named."""
+    private_access_cidrs: Annotated[
+        tuple[Annotated[IPv4Network, AfterValidator(_private)], ...], AfterValidator(_different)
+    ] = ()
+    """Who may reach the API server from inside the VPC, or from what is connected to it, beside the
+    nodes: the network of a runner that deploys."""
     autoscaler: Literal["cluster-autoscaler", "karpenter"] = "cluster-autoscaler"
     """What adds nodes: to the groups that there are, or, with Karpenter, of its own choice."""
     identity: Literal["irsa", "pod-identity"] = "irsa"

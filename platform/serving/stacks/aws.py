@@ -207,6 +207,7 @@ def _cluster(
             subnets=vpc.private_subnets,
             administrators={**people, **jobs},
             public_access_cidrs=[str(cidr) for cidr in settings.cluster.public_access_cidrs],
+            private_access_cidrs=[str(cidr) for cidr in settings.cluster.private_access_cidrs],
             secrets_key_arn=keys.arns["cluster"],
             log_key_arn=keys.arns["logs"],
             log_retention_days=settings.logs.retention_days,

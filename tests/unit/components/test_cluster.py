@@ -7,9 +7,11 @@ import pulumi
 import pytest
 
 from components.cluster import ADMINISTRATOR_POLICY, Cluster, ClusterArgs, without_creator_admin
-from tests.cloud import ACCOUNT, CONTROL_PLANE
+from tests.cloud import ACCOUNT, CLUSTER_OUTPUTS, CONTROL_PLANE
 from tests.conftest import Graph, Synth
 from tests.unit.components.examples import EXAMPLES
+
+INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
 def args(**changes: Any) -> ClusterArgs:
@@ -35,6 +37,23 @@ def test_those_who_are_named_reach_it_from_outside_too(synth: Synth) -> None:
     assert inputs["endpointPrivateAccess"] is True
     assert inputs["endpointPublicAccess"] is True
     assert inputs["publicAccessCidrs"] == ["203.0.113.0/24"]
+
+
+def test_inside_of_the_vpc_it_answers_the_networks_that_are_named_and_no_others(
+    synth: Synth,
+) -> None:
+    """The group that EKS makes has its members alone: whoever deploys is none of them."""
+    assert not cluster(synth).all(INGRESS_RULE)
+    graph = cluster(synth, private_access_cidrs=("10.20.0.0/16", "10.30.0.0/24"))
+    rules = {each.name: each.inputs for each in graph.all(INGRESS_RULE)}
+    assert {name: rule["cidrIpv4"] for name, rule in rules.items()} == {
+        "cluster-10.20.0.0/16": "10.20.0.0/16",
+        "cluster-10.30.0.0/24": "10.30.0.0/24",
+    }
+    for rule in rules.values():
+        assert rule["securityGroupId"] == CLUSTER_OUTPUTS["clusterSecurityGroupId"]
+        assert (rule["ipProtocol"], rule["fromPort"], rule["toPort"]) == ("tcp", 443, 443)
+    assert graph.one("eks:index:Cluster").inputs["endpointPublicAccess"] is False
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from components.gateway import NAMESPACE, Gateway
 from components.mesh_policies import INJECTION
+from tests.cloud import HOSTNAME
 from tests.conftest import Graph
 from tests.unit import rendered
 from tests.unit.components.installing import INTERNET, around, installed
@@ -28,6 +29,10 @@ def balancer(graph: Graph) -> dict[str, str]:
     return {key.removeprefix(PREFIX): value for key, value in annotations.items()}
 
 
+def test_the_domain_points_to_the_load_balancer_that_the_controller_made(graph: Graph) -> None:
+    assert graph.one("serving:index:Gateway").outputs == {"hostname": HOSTNAME}
+
+
 def test_callers_meet_tls_1_2_or_later_with_a_certificate_of_acm(graph: Graph) -> None:
     """TRF-11."""
     found = balancer(graph)
@@ -43,7 +48,14 @@ def test_from_the_load_balancer_to_the_proxies_it_is_tls_too(graph: Graph) -> No
     assert secure["tls"]["minProtocolVersion"] == "TLSV1_2"
     certificate = rendered.objects(graph, "Certificate")["certificate"]["spec"]
     assert certificate["secretName"] == secure["tls"]["credentialName"]
-    assert certificate["dnsNames"] == secure["hosts"] == ["*.inference.example.com"]
+    assert certificate["dnsNames"] == ["*.inference.example.com"]
+
+
+def test_a_handshake_that_names_no_host_is_answered(graph: Graph) -> None:
+    """The load balancer's own to the proxies are such; tests/live/test_gateway_names.py has a real
+    Envoy say so."""
+    secure = rendered.objects(graph, "Gateway")["models"]["spec"]["servers"][0]
+    assert secure["hosts"] == ["*"]
 
 
 def test_grpc_is_offered_http_2(graph: Graph) -> None:
@@ -67,6 +79,15 @@ def test_only_those_who_are_named_come_from_the_internet() -> None:
     assert balancer(open_)["scheme"] == "internet-facing"
     spec = open_.one(SERVICE).inputs["spec"]
     assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+
+
+def test_another_load_balancer_is_waited_for_and_the_old_one_gone_before(graph: Graph) -> None:
+    """Of an updated Service Pulumi takes the name that it has: the old load balancer's."""
+    service = graph.one(SERVICE)
+    (path,) = service.replaced_for
+    assert path == f'metadata.annotations["{PREFIX}scheme"]'
+    assert f"{PREFIX}scheme" in service.inputs["metadata"]["annotations"]
+    assert service.deleted_before_replaced
 
 
 def test_the_load_balancer_asks_each_proxy_whether_it_is_ready(graph: Graph) -> None:

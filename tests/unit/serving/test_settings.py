@@ -47,6 +47,7 @@ def test_what_is_left_out_is_the_safe_choice() -> None:
     smallest = settings()
     assert smallest.retain is True
     assert smallest.cluster.public_access_cidrs == ()
+    assert smallest.cluster.private_access_cidrs == ()
     assert smallest.network.endpoints == ("sts",)
     assert smallest.images.pull_through == ()
     assert smallest.gateway.public_access_cidrs == ()
@@ -120,6 +121,21 @@ def test_zones_are_named_within_the_region() -> None:
             },
             "serving:cluster.public_access_cidrs[0]: is not valid, got '0.0.0.0/0', "
             "expected a network of /24 or narrower",
+        ),
+        (
+            {"cluster": {**SMALLEST["cluster"], "private_access_cidrs": ["203.0.113.0/24"]}},
+            "serving:cluster.private_access_cidrs[0]: is not valid, got '203.0.113.0/24', "
+            "expected a network within 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16",
+        ),
+        (
+            {"cluster": {**SMALLEST["cluster"], "private_access_cidrs": ["10.0.0.0/7"]}},
+            "serving:cluster.private_access_cidrs[0]: is not valid, got '10.0.0.0/7', "
+            "expected a network within 10.0.0.0/8",
+        ),
+        (
+            {"cluster": {**SMALLEST["cluster"], "private_access_cidrs": 2 * ["10.1.0.0/16"]}},
+            "serving:cluster.private_access_cidrs: is not valid, "
+            "got ['10.1.0.0/16', '10.1.0.0/16'], expected each network once",
         ),
         (
             {"gateway": {"domain": "*.example.com"}},

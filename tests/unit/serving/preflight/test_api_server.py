@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+import pytest
+
 from serving.preflight.api_server import Endpoint, reach
 from serving.preflight.finding import Finding, Outcome
 from tests.unit.serving.preflight.prepared import section, stack
@@ -15,9 +17,13 @@ SILENT = Endpoint(addresses=INSIDE.addresses, answers=False)
 
 
 def found(
-    endpoint: Endpoint | None, public: IPv4Address | None = MINE, allowed: tuple[str, ...] = ()
+    endpoint: Endpoint | None,
+    public: IPv4Address | None = MINE,
+    allowed: tuple[str, ...] = (),
+    inside: tuple[str, ...] = ("10.20.0.0/16",),
 ) -> Finding:
-    described = stack(**section("cluster", public_access_cidrs=list(allowed)))
+    cluster = {"public_access_cidrs": list(allowed), "private_access_cidrs": list(inside)}
+    described = stack(**section("cluster", **cluster))
     (said,) = reach(described, endpoint, public)
     return said
 
@@ -39,7 +45,7 @@ def test_a_first_update_of_a_private_cluster_is_told_whom_to_let_in_meanwhile() 
     assert said.outcome is Outcome.FAIL
     assert said.do == (
         "for the first update write cluster.public_access_cidrs: [203.0.113.7/32]; then run `up` "
-        "from inside of the VPC, and take it out again"
+        "on a machine within cluster.private_access_cidrs: 10.20.0.0/16, and take it out again"
     )
 
 
@@ -60,6 +66,22 @@ def test_a_private_one_that_does_not_answer_is_told() -> None:
     said = found(SILENT)
     assert said.outcome is Outcome.FAIL
     assert said.said == "it is reached from inside of the VPC only, and does not answer here"
+    assert said.do == (
+        "run `up` on a machine within cluster.private_access_cidrs: 10.20.0.0/16, or write "
+        "cluster.public_access_cidrs: [203.0.113.7/32]"
+    )
+
+
+@pytest.mark.parametrize("endpoint", [None, SILENT], ids=["first update", "later"])
+def test_that_a_machine_inside_of_the_vpc_has_to_be_let_in_too_is_told(
+    endpoint: Endpoint | None,
+) -> None:
+    said = found(endpoint, inside=())
+    assert said.do is not None
+    assert (
+        "whose network cluster.private_access_cidrs has to name (the VPC's: [10.20.0.0/16])"
+        in said.do
+    )
 
 
 def test_without_knowing_ones_own_address_nobody_says_it_is_let_in() -> None:

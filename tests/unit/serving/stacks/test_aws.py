@@ -62,6 +62,15 @@ def test_nothing_is_asked_of_the_cluster_before_its_administrators_may_ask(prod:
     assert {each.urn for each in allowed} <= kubernetes.dependencies
 
 
+def test_nothing_is_asked_of_the_cluster_before_its_vpc_is_let_in(prod: Graph) -> None:
+    """Whoever deploys prod is in it, and has no other way."""
+    rule = prod.one(
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "cluster-10.20.0.0/16"
+    )
+    assert rule.inputs["cidrIpv4"] == prod.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"]
+    assert rule.urn in prod.one("pulumi:providers:kubernetes").dependencies
+
+
 def test_what_people_type_is_named_after_the_stack(prod: Graph) -> None:
     assert prod.one("eks:index:Cluster").inputs["name"] == "serving-prod"
     for what in ("models", "audit", "access-logs"):

@@ -140,6 +140,11 @@ def had(tags: Mapping[str, str] = TAGS, **more: str) -> dict[str, str]:
     return {f"aws:ResourceTag/{key}": value for key, value in tags.items()} | more
 
 
+def of_eks(cluster: str) -> dict[str, str]:
+    """What EKS makes for a cluster has tags of EKS's, and none of ours."""
+    return had({"aws:eks:cluster-name": cluster})
+
+
 OTHERS: Final = {"Project": "serving", "Env": "dev"}
 KEY: Final = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"
 STATE_FILE: Final = "arn:aws:s3:::serving-state/.pulumi/stacks/serving/prod.json"
@@ -156,6 +161,10 @@ DEPLOYS: Final = [
          context=had()),
     Call(action="ec2:AuthorizeSecurityGroupIngress", resource=ec2("security-group-rule/*"),
          context=brought()),
+    Call(action="ec2:AuthorizeSecurityGroupIngress", resource=ec2("security-group/eks"),
+         context=of_eks("serving-prod")),
+    Call(action="ec2:RevokeSecurityGroupIngress", resource=ec2("security-group/eks"),
+         context=of_eks("serving-prod")),
     Call(action="kms:CreateKey", context=brought()),
     Call(action="kms:TagResource", resource=KEY, context=brought()),
     Call(action="kms:PutKeyPolicy", resource=KEY, context=had()),
@@ -178,6 +187,10 @@ DEPLOYS_NOT: Final = [
     Call(action="ec2:DeleteVpc", resource=ec2("vpc/vpc-1")),
     Call(action="ec2:AuthorizeSecurityGroupIngress", resource=ec2("security-group/1"),
          context=brought() | had(OTHERS)),
+    Call(action="ec2:AuthorizeSecurityGroupIngress", resource=ec2("security-group/eks"),
+         context=of_eks("serving-dev")),
+    Call(action="ec2:DeleteSecurityGroup", resource=ec2("security-group/eks"),
+         context=of_eks("serving-prod")),
     Call(action="ec2:CreateTags", resource=ec2("vpc/vpc-1"), context=brought() | had(OTHERS)),
     Call(action="ec2:CreateTags", resource=ec2("vpc/vpc-1"), context=brought()),
     Call(action="ec2:RunInstances", resource=ec2("instance/*")),
