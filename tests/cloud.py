@@ -7,6 +7,8 @@ from typing import Any, Final
 
 ACCOUNT: Final = "123456789012"
 ISSUER: Final = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+HOSTNAME: Final = "istio-ingress-0123456789abcdef.elb.us-east-1.amazonaws.com"
+"""Of the load balancer that its controller makes for the gateway's Service."""
 S3_CIDRS: Final = ("198.51.100.0/24", "203.0.113.0/24")
 
 CONTROL_PLANE: Final = "aws:eks/cluster:Cluster"
@@ -37,6 +39,11 @@ _COMPUTED: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, An
         "arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{inputs['url'].removeprefix('https://')}"
     },
     "aws:iam/role:Role": lambda name, inputs: {"name": inputs.get("name", name)},
+    "kubernetes:core/v1:Service": lambda _, inputs: (
+        {"status": {"loadBalancer": {"ingress": [{"hostname": HOSTNAME}]}}}
+        if inputs["spec"]["type"] == "LoadBalancer"
+        else {}
+    ),
     "pulumi-python:dynamic/serving:Process": lambda *_: {"pid": 4711},
     "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
 }
@@ -63,6 +70,7 @@ def looked_up(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
             return {"arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/{args['domain']}"}
         case "aws:lb/getLoadBalancer:getLoadBalancer":
             name = args["tags"]["service.k8s.aws/stack"].replace("/", "-")
-            balancer = f"loadbalancer/net/{name}/0123456789abcdef"
-            return {"arn": f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:{balancer}"}
+            balancer = f"net/{name}/0123456789abcdef"
+            arn = f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:loadbalancer/{balancer}"
+            return {"arn": arn, "arnSuffix": balancer}
     raise LookupError(f"no answer to {token} in {__name__}")

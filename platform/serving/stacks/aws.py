@@ -80,7 +80,8 @@ def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
     secrets = foundation.secrets(place, keys)
     trail = foundation.audit_trail(place, keys, access_logs, bucket)
     foundation.budgets(place, catalog)
-    alarms = foundation.alarms(place, store)
+    topic = foundation.alarm_topic(place)
+    foundation.alarms(place, topic, store)
 
     kubernetes = k8s.Provider(
         "kubernetes",
@@ -110,7 +111,7 @@ def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
         node_role=role,
         key_arns=keys.arns,
         access_log_bucket=access_logs.bucket,
-        topic_arn=alarms.topic_arn,
+        topic_arn=topic.arn,
         kubernetes=kubernetes,
         ready=machines.ready,
     )

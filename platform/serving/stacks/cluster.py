@@ -15,7 +15,7 @@ from components.block_storage import BlockStorage, BlockStorageArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.cluster_autoscaler import ClusterAutoscaler, ClusterAutoscalerArgs
 from components.external_secrets import ExternalSecrets, ExternalSecretsArgs
-from components.gateway import Gateway, GatewayArgs, load_balancer_tags
+from components.gateway import Gateway, GatewayArgs
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.irsa import ServiceAccountRole
 from components.keda import Keda, KedaArgs
@@ -23,14 +23,14 @@ from components.load_balancer_controller import LoadBalancerController, LoadBala
 from components.mesh import Mesh, MeshArgs
 from components.monitoring import Monitoring
 from components.node_health import NodeHealth, NodeHealthArgs
-from components.private_service import PrivateService, PrivateServiceArgs
+from components.private_service import PrivateService
 from serving.catalog import Catalog
 from serving.contract.placement import GPU_TAINT
 from serving.errors import InputError
 from serving.gateway.access_log import MESH_FIELDS
 from serving.observability import gpus as gpu_rules
 from serving.observability.edges import histogram_edges
-from serving.stacks import gpus, karpenter, telemetry
+from serving.stacks import gpus, karpenter, load_balancer, telemetry
 from serving.stacks.charts import warn_of_movable
 from serving.stacks.ground import MONITORING_NAMESPACE, Ground
 
@@ -83,13 +83,15 @@ def build(ground: Ground, catalog: Catalog) -> Layer:
         ground.after(monitoring),
     )
     gateway = _gateway(ground, catalog, mesh, certificates, balancers)
+    balancer = load_balancer.of_gateway(ground, gateway)
+    load_balancer.alarms(ground, balancer)
     devices = _gpus(ground, monitoring)
     _node_health(ground, monitoring)
     roles |= _scaling(ground, monitoring, devices)
     _delivery(ground, catalog, monitoring)
     return Layer(
         gateway=gateway,
-        private_service=_private_service(ground, gateway),
+        private_service=load_balancer.private_service(ground, gateway, balancer),
         tracing_namespace=tempo.NAMESPACE if telemetry.in_tempo(ground) else None,
         collector_port=telemetry.collector_port(ground),
         roles=roles,
@@ -157,26 +159,6 @@ def _gateway(
             latency_edges_ms=histogram_edges(catalog.models.values()),
         ),
         ground.after(mesh, certificates, balancers),
-    )
-
-
-def _private_service(ground: Ground, gateway: Gateway) -> PrivateService | None:
-    """Its load balancer is the controller's, known by the tags of the Service that it is made for,
-    and looked up once there is one."""
-    place = ground.place
-    principals = place.settings.gateway.private_principals
-    if not principals:
-        return None
-    tags = pulumi.Output.all(ground.cluster.name, gateway.hostname).apply(
-        lambda known: load_balancer_tags(str(known[0]))
-    )
-    balancer = aws.lb.get_load_balancer_output(
-        tags=tags, opts=pulumi.InvokeOptions(provider=ground.account)
-    )
-    return PrivateService(
-        "gateway",
-        PrivateServiceArgs(load_balancer_arn=balancer.arn, principals=principals),
-        pulumi.ResourceOptions.merge(place.opts, pulumi.ResourceOptions(depends_on=[gateway])),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.access_logs import AccessLogs, AccessLogsArgs
+from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.alarms import Alarms, AlarmsArgs, MetricAlarm
 from components.audit_trail import AuditTrail, AuditTrailArgs
 from components.bucket import Lock
@@ -169,16 +170,14 @@ def budgets(place: Place, catalog: Catalog) -> None:
         )
 
 
-def alarms(place: Place, store: ModelStore) -> Alarms:
-    return Alarms(
-        "alarms",
-        AlarmsArgs(
-            account_id=place.account_id,
-            emails=place.settings.contacts,
-            alarms={"store": busy(store.file_system_id)},
-        ),
-        place.opts,
-    )
+def alarm_topic(place: Place) -> AlarmTopic:
+    args = AlarmTopicArgs(account_id=place.account_id, emails=place.settings.contacts)
+    return AlarmTopic("alarms", args, place.opts)
+
+
+def alarms(place: Place, topic: AlarmTopic, store: ModelStore) -> None:
+    args = AlarmsArgs(topic_arn=topic.arn, alarms={"store": busy(store.file_system_id)})
+    Alarms("alarms", args, place.opts)
 
 
 def busy(file_system_id: pulumi.Input[str]) -> MetricAlarm:

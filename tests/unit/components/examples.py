@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from components.access_logs import AccessLogs, AccessLogsArgs
 from components.addon import Addon, AddonArgs, Installation
+from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.alarms import Alarms, AlarmsArgs, MetricAlarm
 from components.alertmanager_values import Notifications
 from components.argo_cd import Application, ArgoCd, ArgoCdArgs
@@ -91,9 +92,9 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
     AccessLogs: AccessLogsArgs(
         bucket_name="access-logs-of-tests", account_id=ACCOUNT, retention_days=30
     ),
+    AlarmTopic: AlarmTopicArgs(account_id=ACCOUNT, emails=("platform@example.com",)),
     Alarms: AlarmsArgs(
-        account_id=ACCOUNT,
-        emails=("platform@example.com",),
+        topic_arn=f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms",
         alarms={
             "store-busy": MetricAlarm(
                 description="The model store is near its limit.",

@@ -22,7 +22,6 @@ from tests.conftest import Graph, Registered, synthesise
 from tests.unit import rendered, stacks
 from tests.unit.components.installing import INTERNET
 from tests.unit.components.network import Pod, allowed
-from tests.unit.serving.stacks.variants import everything
 
 STACKS = pytest.mark.parametrize("stack", stacks.STACKS)
 
@@ -350,28 +349,6 @@ def test_they_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tenants_are_members_of_the_mesh(prod: Graph) -> None:
     labels = prod.one(rendered.NAMESPACE, "vision").inputs["metadata"]["labels"]
     assert labels["istio-injection"] == "enabled"
-
-
-PRIVATE_SERVICE = "aws:ec2/vpcEndpointService:VpcEndpointService"
-
-
-def test_who_comes_by_privatelink_finds_the_gateway_and_the_internet_does_not() -> None:
-    """NET-7."""
-    found, outputs = everything()
-    service = found.one(PRIVATE_SERVICE)
-    (balancer,) = service.inputs["networkLoadBalancerArns"]
-    assert "loadbalancer/net/istio-ingress-istio-ingressgateway/" in balancer
-    gateway = found.one("kubernetes:core/v1:Service", "gateway")
-    annotations = gateway.inputs["metadata"]["annotations"]
-    assert annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal"
-    assert gateway.urn in service.dependencies, "AWS deletes no load balancer that is in use"
-    assert "private_service" in outputs
-
-
-@STACKS
-def test_nobody_comes_by_privatelink_unless_named(stack: str) -> None:
-    assert graph_of(stack).all(PRIVATE_SERVICE) == []
-    assert "aws:lb/getLoadBalancer:getLoadBalancer" not in graph_of(stack).lookups
 
 
 @STACKS

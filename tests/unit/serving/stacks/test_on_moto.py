@@ -187,11 +187,19 @@ def test_those_who_pay_hear_of_it(prod: Replay) -> None:
         assert len(said["Notifications"]) == 3
 
 
-def test_an_alarm_reaches_people(prod: Replay) -> None:
-    (alarm,) = prod.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+def test_alarms_reach_people(prod: Replay) -> None:
+    """OBS-17: of the store and of the gateway's load balancer."""
+    found = prod.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = {each["AlarmName"]: each for each in found}
+    assert alarms.keys() == {
+        "alarms-store", "gateway-handshakes", "gateway-ports", "gateway-rejections",
+        "gateway-zones",
+    }  # fmt: skip
     (files,) = prod.account.client("efs").describe_file_systems()["FileSystems"]
-    assert alarm["Dimensions"] == [{"Name": "FileSystemId", "Value": files["FileSystemId"]}]
+    store = alarms["alarms-store"]["Dimensions"]
+    assert store == [{"Name": "FileSystemId", "Value": files["FileSystemId"]}]
+    (topic,) = {action for each in found for action in each["AlarmActions"] + each["OKActions"]}
     subscriptions = prod.account.client("sns").list_subscriptions()["Subscriptions"]
     assert [(each["TopicArn"], each["Endpoint"]) for each in subscriptions] == [
-        (alarm["AlarmActions"][0], "platform@example.com")
+        (topic, "platform@example.com")
     ]
