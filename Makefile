@@ -9,8 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 TOOLCHAIN = PYTHONPATH=platform $(or $(PYTHON),$(error \
 	no Python 3.11, 3.12 or 3.13 on PATH: install one, then repeat)) -m serving.toolchain
 BIN := .venv/bin
-# In the order of the folders: the files of `engine` are few and long, so they begin.
-PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 ALONE := $(BIN)/python -m pytest tests/live
 
 help: ## show this

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import runpy
 import shlex
@@ -158,10 +159,11 @@ def engine(plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> En
     return Engine(tmp_path)
 
 
-@pytest.fixture
-def no_loop_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An engine that a policy stops may be gone before the program has ended. Pulumi then fails to
-    log to it, and leaves its event loop open (`automation/_server.py` of 3.272.0)."""
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine that is killed, or that a policy stops, may be gone before the program has ended.
+    Pulumi then fails to log to it, and leaves its event loop open (`automation/_server.py` of
+    3.272.0) and its channel, which remembers for all later engines that the port is refused."""
     made: list[asyncio.AbstractEventLoop] = []
     new = asyncio.new_event_loop
 
@@ -175,3 +177,6 @@ def no_loop_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         while loop.is_running():
             time.sleep(0.05)
         loop.close()
+    made.clear()
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    gc.collect()

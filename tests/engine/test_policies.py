@@ -18,10 +18,6 @@ from tests.unit import stacks
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(autouse=True)
-def tidy(no_loop_left: None) -> None: ...
-
-
 def previewed(stack: auto.Stack) -> tuple[Verdicts, bool]:
     """What the pack says, and whether the preview was refused."""
     heard = Verdicts()

@@ -272,7 +272,6 @@ def test_a_killed_update_is_finished_without_duplicate_or_orphan(
     assert "digits-2" not in place.found()
 
 
-@pytest.mark.usefixtures("no_loop_left")
 def test_a_promotion_makes_nothing_that_the_policies_refuse_and_says_which(
     place: small.Place,
 ) -> None:

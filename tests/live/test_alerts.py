@@ -113,7 +113,7 @@ SCENARIOS: dict[str, tuple[list[Stretch], set[str]]] = {
 def istio(stretches: list[Stretch], le: str) -> Iterable[tuple[str, list[float]]]:
     where = (
         'reporter="source",source_workload="istio-ingressgateway",'
-        'destination_service_namespace="radiology",destination_service_name="scan-1"'
+        'destination_service_namespace="tenant-radiology",destination_service_name="scan-1"'
     )
     counted = {
         'response_code="200"': "http",
@@ -157,7 +157,7 @@ def triton(stretches: list[Stretch], pod: str) -> Iterable[tuple[str, list[float
 
 
 GATEWAYS = {
-    "istio": (ISTIO, istio, 'namespace="radiology",pod="scan-1-6b7f-x2z9"'),
+    "istio": (ISTIO, istio, 'namespace="tenant-radiology",pod="scan-1-6b7f-x2z9"'),
     "envoy": (ENVOY, envoy, 'pod="scan-1-1"'),
 }
 
