@@ -74,7 +74,7 @@ def _beside(what: str, seconds: Seconds, ours: str, theirs: str, target: str) ->
     medians = [statistics.median(seconds[side]) for side in (ours, theirs)]
     cells = [f"{median:.2f}" for median in medians]
     return (
-        f"| {what} | {' | '.join(cells)} | {ratio(seconds[ours], seconds[theirs]):.2f} | {target} |"
+        f"| {what} | {' | '.join(cells)} | {ratio(seconds[ours], seconds[theirs]):.3f} | {target} |"
     )
 
 

@@ -57,7 +57,7 @@ def test_the_report_holds_each_measurement_against_its_own_target() -> None:
                 "sdk, with its parts": [5.0]}  # fmt: skip
     deployed = {"preview": {"ours": [9.0], "bare": [8.0]}, "up": {"ours": [30.0], "bare": [25.0]}}
     text = report(imported, deployed, resources=422, rounds=1)
-    assert "| preview of `prod` | 9.00 | 8.00 | 1.12 | ratio ≤ 1.3 |" in text
-    assert "| up of `prod` | 30.00 | 25.00 | 1.20 | ratio ≤ 1.3 |" in text
-    assert "| import, as `__main__.py` does | 1.20 | 0.80 | 1.50 | ≤ 1.5 s |" in text
+    assert "| preview of `prod` | 9.00 | 8.00 | 1.125 | ratio ≤ 1.3 |" in text
+    assert "| up of `prod` | 30.00 | 25.00 | 1.200 | ratio ≤ 1.3 |" in text
+    assert "| import, as `__main__.py` does | 1.20 | 0.80 | 1.500 | ≤ 1.5 s |" in text
     assert "its 422 resources" in text
