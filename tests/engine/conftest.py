@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
 import pytest
 from pulumi import automation as auto
+from pulumi.errors import RunError
+from pulumi.runtime import settings
+from pulumi.runtime._callbacks import _CallbackServicer
 
 from serving.toolchain.programs import locate
 
@@ -159,11 +163,24 @@ def engine(plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> En
     return Engine(tmp_path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def reasons() -> Iterator[None]:
+    """Pulumi says of each call that breaks that the monitor has ended, and not why it broke."""
+
+    def told(error: grpc.RpcError) -> Exception:
+        return RunError(f"{error.code()}: {error.details()}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "grpc_error_to_exception", told)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An engine that is killed, or that a policy stops, may be gone before the program has ended.
     Pulumi then fails to log to it, and leaves its event loop open (`automation/_server.py` of
-    3.272.0) and its channel, which remembers for all later engines that the port is refused."""
+    3.272.0), the server of its transforms, and its channel, which remembers for all later engines
+    that the port is refused."""
     made: list[asyncio.AbstractEventLoop] = []
     new = asyncio.new_event_loop
 
@@ -176,7 +193,9 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for loop in made:
         while loop.is_running():
             time.sleep(0.05)
-        loop.close()
+        if not loop.is_closed():
+            loop.run_until_complete(_CallbackServicer.shutdown())
+            loop.close()
     made.clear()
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     gc.collect()

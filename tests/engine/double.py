@@ -122,8 +122,14 @@ def _struct(values: Mapping[str, Any]) -> Struct:
     return ParseDict(dict(values), Struct())
 
 
+def end_with(engine: int) -> None:
+    """Which started this process, and may be killed with a request under way."""
+    while os.getppid() == engine:
+        time.sleep(0.5)
+    os._exit(0)
+
+
 def serve(double: Double) -> None:
-    """Until the engine that started it ends, which may be killed with a request under way."""
     engine = os.getppid()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(double, server)
@@ -131,9 +137,7 @@ def serve(double: Double) -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while server.wait_for_termination(0.5) and os.getppid() == engine:
-        pass
-    os._exit(0)
+    end_with(engine)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
+from threading import Thread
 from typing import Any
 
 import pulumi
@@ -12,6 +14,7 @@ from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import main
 
 from tests import cloud
+from tests.engine.double import end_with
 
 
 class Cluster(pulumi.ComponentResource):
@@ -70,4 +73,5 @@ class Double(Provider):
 
 
 if __name__ == "__main__":
+    Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     main(Double(version("pulumi-eks")), sys.argv[1:])
