@@ -34,7 +34,8 @@ def build(shop):
     (shop.folder / "half").write_text("done")
     with (Path(sys.argv[1]) / "builds").open("a") as builds:
         builds.write("x")
-    time.sleep(float(sys.argv[2]))
+    while not (Path(sys.argv[1]) / "enough").exists():
+        time.sleep(0.01)
     return Built("a script", {"thing": "1.0"})
 
 cache.CHECKOUT = Path(sys.argv[1])
@@ -49,9 +50,10 @@ def ensure(recipe: Recipe) -> str:
     return out.getvalue()
 
 
-def another_setup(place: Path, seconds: float) -> subprocess.Popen[str]:
+def another_setup(place: Path) -> subprocess.Popen[str]:
+    """It builds until there is `enough` in the place."""
     return subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(place), str(seconds)],
+        [sys.executable, "-uc", SLOW, str(place)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "platform")},
         stdout=subprocess.PIPE,
         text=True,
@@ -119,10 +121,13 @@ def test_a_failed_build_is_not_there_and_leaves_nothing() -> None:
 
 
 def test_two_set_ups_at_once_make_one_build_and_the_other_waits(place: Path) -> None:
-    first = another_setup(place, 0.4)
+    first = another_setup(place)
     wait_for(place / "builds")
-    second = another_setup(place, 0.4)
-    assert "waiting for its result" in finish(second)
+    second = another_setup(place)
+    assert second.stdout is not None
+    assert "waiting for its result" in second.stdout.readline()
+    (place / "enough").touch()
+    finish(second)
     assert "waiting" not in finish(first)
     assert (place / "builds").read_text() == "x"
 
@@ -135,7 +140,7 @@ def test_two_threads_of_one_set_up_make_one_build(place: Path) -> None:
 
 
 def test_a_killed_build_is_not_taken_and_its_leftovers_go(place: Path) -> None:
-    killed = another_setup(place, 60)
+    killed = another_setup(place)
     wait_for(place / "builds")
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
@@ -148,9 +153,10 @@ def test_a_killed_build_is_not_taken_and_its_leftovers_go(place: Path) -> None:
 
 
 def test_what_another_set_up_is_building_is_left_alone(place: Path) -> None:
-    other = another_setup(place, 0.5)
+    other = another_setup(place)
     wait_for(place / "builds")
     ensure(replace(shell("true"), revision=2))
+    (place / "enough").touch()
     finish(other)
     assert len(folders()) == 2
 
