@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.local import flips, gateway, step
+from benchmarks.local import batching, flips, gateway, step
 from benchmarks.local.ground import MODEL, bench
 from serving.load import read
 from serving.stacks.local.status import processes
@@ -141,8 +141,20 @@ def _step(folder: Path, examples: Path) -> Rows:
     ]
 
 
+def _batching(folder: Path, examples: Path) -> Rows:
+    with bench(folder, "batching", examples, [MODEL]) as here:
+        found = batching.measured(here)
+    what = f"{batching.CLIENTS} clients at once, {batching.DELAY_MS} ms an execution"
+    ratio = found["batched"].rate / found["one by one"].rate
+    return [
+        *((f"{what}, {how}", str(outcome), "") for how, outcome in found.items()),
+        ("requests per second, batched over one by one", f"{ratio:.1f}", ""),
+    ]
+
+
 PARTS: Final[Mapping[str, Callable[[Path, Path], Rows]]] = {
     "whole": _whole, "gateway": _gateway, "flips": _flips, "step": _step,
+    "batching": _batching,
 }  # fmt: skip
 
 
