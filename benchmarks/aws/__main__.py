@@ -48,8 +48,9 @@ def report(imported: Seconds, deployed: Mapping[str, Seconds], resources: int, r
     lines = [
         "# The program of the AWS stacks",
         "",
-        f"`python -m benchmarks.aws --rounds {rounds}`, {datetime.now(UTC):%Y-%m-%d}, {machine}; "
-        "the real engine with a file backend and doubles of the providers, which answer at once.",
+        f"`python -m benchmarks.aws --rounds {rounds} --imports {len(imported['program'])}`, "
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine}; the real engine with a file backend and "
+        "doubles of the providers, which answer at once.",
         f"`prod` is held against a program that registers its {resources} resources as its state "
         "has them, with the same kinds, names, parents and inputs, and works nothing out; what it "
         "imports, against Pulumi and its three providers alone, in processes of their own and "
