@@ -165,10 +165,12 @@ def engine(plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> En
 
 @pytest.fixture(scope="session", autouse=True)
 def reasons() -> Iterator[None]:
-    """Pulumi says of each call that breaks that the monitor has ended, and not why it broke."""
+    """Pulumi says of each connection that breaks that the monitor has ended, and not why."""
+    silent = settings.grpc_error_to_exception
 
     def told(error: grpc.RpcError) -> Exception:
-        return RunError(f"{error.code()}: {error.details()}")
+        said = silent(error)
+        return RunError(f"{said}: {error.details()}") if isinstance(said, RunError) else said
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "grpc_error_to_exception", told)
