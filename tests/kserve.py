@@ -15,7 +15,12 @@ from typing import Any
 import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
-from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
+from tritonclient.utils import (
+    deserialize_bytes_tensor,
+    np_to_triton_dtype,
+    serialize_byte_tensor,
+    triton_to_np_dtype,
+)
 
 from serving.promotion.ground import Endpoint
 
@@ -100,9 +105,16 @@ def _of_json(body: bytes, head: int) -> Tensors:
         if size is None:
             values = np.array(tensor["data"], kind)
         else:
-            values, at = np.frombuffer(body[at : at + size], kind), at + size
+            values, at = _of_bytes(body[at : at + size], tensor["datatype"]), at + size
         found[tensor["name"]] = values.reshape(tensor["shape"])
     return found
+
+
+def _of_bytes(raw: bytes, datatype: str) -> np.ndarray[Any, Any]:
+    if datatype == "BYTES":
+        texts: np.ndarray[Any, Any] = deserialize_bytes_tensor(raw)
+        return texts
+    return np.frombuffer(raw, triton_to_np_dtype(datatype))
 
 
 def _as_json(tensors: Tensors) -> bytes:
@@ -126,9 +138,7 @@ class _Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc
         self._double.asked.append(f"grpc {request.model_name} {request.model_version}")
         time.sleep(self._double.delay)
         inputs = {
-            tensor.name: np.frombuffer(raw, triton_to_np_dtype(tensor.datatype)).reshape(
-                tuple(tensor.shape)
-            )
+            tensor.name: _of_bytes(raw, tensor.datatype).reshape(tuple(tensor.shape))
             for tensor, raw in zip(request.inputs, request.raw_input_contents, strict=True)
         }
         try:
@@ -140,5 +150,7 @@ class _Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc
             answer.outputs.add(
                 name=name, datatype=np_to_triton_dtype(values.dtype), shape=values.shape
             )
-            answer.raw_output_contents.append(values.tobytes())
+            texts = values.dtype == np.object_
+            raw = serialize_byte_tensor(values).item() if texts else values.tobytes()
+            answer.raw_output_contents.append(raw)
         return answer

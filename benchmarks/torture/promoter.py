@@ -139,6 +139,9 @@ class Scripted:
 
     def golden(self) -> None: ...
 
+    def evaluate(self) -> str:
+        return ""
+
     def shares(self, model: str) -> Mapping[int, int]:
         return shares_of(self._place.found()[ROUTE])
 
@@ -159,6 +162,8 @@ class Scripted:
 
     def stopping(self) -> bool:
         return self._stop()
+
+    def pause(self, course: Course, seconds: float, *, calm: bool) -> None: ...
 
     def heard(self, course: Course, record: Record) -> None:
         if isinstance(record.body, Observed):

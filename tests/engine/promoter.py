@@ -79,6 +79,9 @@ class Scripted:
 
     def golden(self) -> None: ...
 
+    def evaluate(self) -> str:
+        return ""
+
     def shares(self, model: str) -> Mapping[int, int]:
         route = self.place.found()[f"{model}-route"]
         shares = {route["stable"]: 100 - route["weight"], route.get("canary"): route["weight"]}
@@ -97,6 +100,8 @@ class Scripted:
 
     def stopping(self) -> bool:
         return self.stop.is_set()
+
+    def pause(self, course: Course, seconds: float, *, calm: bool) -> None: ...
 
     def heard(self, course: Course, record: Record) -> None:
         self.windows += isinstance(record.body, Observed)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from serving.promotion.forecast import Course
     from serving.promotion.outlook import Outlook
     from serving.promotion.ready import Wish
+    from serving.promotion.record import Started
 
 UNDECIDABLE: Final = 2
 
@@ -97,6 +98,8 @@ def _document(wish: Wish, seen: Outlook) -> dict[str, Any]:
         steps, traffic = seen.started.plan, seen.traffic
         document |= {
             "stable": seen.started.stable,
+            "evaluated_first": seen.started.contract.rollout.evaluation is not None,
+            "load_tested_first": steps.loaded,
             "mirrored_first": steps.shadow,
             "steps": list(steps.steps),
             "dwell_seconds": list(steps.dwell_seconds),
@@ -133,20 +136,37 @@ def _lines(wish: Wish, seen: Outlook) -> Iterator[str]:
     against = f"against version {started.stable}" if started.stable else "the first release"
     yield f"{wish.model} version {started.version}, {against} ({seen.admission})"
     plan = started.plan
+    if first := ", then ".join(_before_users(started)):
+        yield f"  first     {first}"
     if plan.first_release:
-        yield "  steps     golden requests, then a load test against the SLO, then 100 %"
+        yield "  steps     100 %"
     else:
         weights = ", ".join(map(str, plan.steps))
-        first = "mirrored requests, then " if plan.shadow else ""
         yield (
-            f"  steps     {first}{weights} %, each watched for {plan.dwell_seconds[0]:.0f} s at "
-            f"least, the last for {plan.dwell_seconds[-1]:.0f} s"
+            f"  steps     {weights} %, each watched for {plan.dwell_seconds[0]:.0f} s at least, "
+            f"the last for {plan.dwell_seconds[-1]:.0f} s"
         )
     yield f"  after     {plan.watch_seconds:.0f} s at 100 %, with the version before kept warm"
     yield f"  harm      {_armed(seen)}"
     yield from _expected(seen)
     yield from _golden(seen)
     yield from (f"notice: {notice}" for notice in seen.notices)
+
+
+def _before_users(started: Started) -> Iterator[str]:
+    from serving.promotion.judge import has_golden
+
+    if has_golden(started.contract):
+        yield "golden requests"
+    if (evaluation := started.contract.rollout.evaluation) is not None:
+        yield (
+            f"an evaluation of {len(evaluation.questions)} answers by {evaluation.model}, mean "
+            f"grade {evaluation.least_grade:g} at least"
+        )
+    if started.plan.loaded:
+        yield "a load test against the SLO"
+    if started.plan.shadow:
+        yield "mirrored requests"
 
 
 def _armed(seen: Outlook) -> str:

@@ -90,6 +90,7 @@ _NAME: Final = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 _TRITON_NAME: Final = r"^[a-z][a-z0-9_-]{0,62}$"
 _TENSOR_NAME: Final = r"^[A-Za-z_][\w./:-]{0,127}$"
 _HEADER: Final = r"^[a-z][a-z0-9-]{0,63}$"
+_URL: Final = r"^https?://[^\s/@?#]+(/[^\s?#]*)?$"
 _DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
 _IMAGE: Final = (
     r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)+"
@@ -101,6 +102,7 @@ MEANING: Final = {
     _TRITON_NAME: "lower-case letters, digits, dashes and underscores, from a letter on",
     _TENSOR_NAME: "a tensor name: letters, digits and _ . / : -",
     _HEADER: "a header's name in lower case, such as x-user",
+    _URL: "an address such as http://judge:8000/v1, without user, query or fragment",
     _DIGEST: "sha256: and 64 hexadecimal digits",
     _IMAGE: "registry/name:tag, registry/name@sha256:… or both",
 }
@@ -115,6 +117,8 @@ TritonName: TypeAlias = Annotated[str, StringConstraints(pattern=_TRITON_NAME)]
 TensorName: TypeAlias = Annotated[str, StringConstraints(pattern=_TENSOR_NAME)]
 
 HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=_HEADER)]
+
+Url: TypeAlias = Annotated[str, StringConstraints(max_length=500, pattern=_URL)]
 
 Digest: TypeAlias = Annotated[str, StringConstraints(pattern=_DIGEST)]
 

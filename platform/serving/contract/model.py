@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
+from serving.contract.evaluation import Evaluation
 from serving.contract.fields import (
     Cpu,
     Digest,
@@ -119,6 +120,12 @@ class Rollout(Section):
     """Shortest time at a weight, however good the evidence."""
     shadow_percent: Percent = 0
     """Share of stable's traffic mirrored to the canary before the first step."""
+    evaluation: Evaluation | None = None
+    """Another model grades the version's answers before it takes traffic: of models whose answers
+    are free text, on vLLM or from one text to one on Triton."""
+    load_test: bool = False
+    """Before the first step the version must hold the load that `scaling.replica_rps` promises of
+    each server, inside its SLO; each first release has to anyway."""
     sticky_by: Annotated[HeaderName, AfterValidator(_of_callers)] | None = None
     """A request header, such as `x-user`: requests with one value of it stay with one version, and
     those that got the canary keep it while its weight grows. Requests without it are spread."""

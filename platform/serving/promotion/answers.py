@@ -34,6 +34,8 @@ class Sample:
     """Its place in the contract, from 1."""
     model: TritonModel
     golden: Golden
+    reached: bool = True
+    """By callers; the others are steps of these, and their servers' counts leave them out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,9 @@ def samples_of(contract: ModelContract) -> list[Sample]:
     """Of an effective contract; none where its server is not Triton."""
     if not isinstance(contract.runtime, TritonRuntime):
         return []
+    reached = contract.runtime.reached
     return [
-        Sample(name=name, number=number, model=model, golden=each)
+        Sample(name=name, number=number, model=model, golden=each, reached=name in reached)
         for name, model in contract.runtime.models.items()
         for number, each in enumerate(model.golden, start=1)
     ]
@@ -115,7 +118,7 @@ class Questions:
         until = time.monotonic() + 2 * self._deadline
         for arm in arms:
             arm.wait(until)
-        sent = dict(zip(("canary", "stable"), (arm.sent for arm in arms), strict=False))
+        sent = dict(zip(("canary", "stable"), (arm.counted for arm in arms), strict=False))
         return Asked(answers=_compared(arms, protocol), past_gateway=sent)
 
     def _these(self, turn: int) -> list[Sample]:
@@ -165,6 +168,10 @@ class _Arm:
             self.replies.append(ask(protocol, server, version, sample, deadline))
             if time.monotonic() - begun >= deadline:
                 return
+
+    @property
+    def counted(self) -> int:
+        return sum(sample.reached for sample in self.samples[: self.sent])
 
     def taken(self) -> list[tuple[Sample, Reply]]:
         """What came in time; the first that did not is an error, the others were not asked."""

@@ -11,6 +11,7 @@ from serving.contract.model import ModelContract
 from serving.errors import ServingError
 from serving.inference import TIMEOUT_SECONDS
 from serving.promotion.answers import MOST_SAMPLES, PROTOCOLS, Sample, ask, samples_of
+from serving.promotion.evaluation import evaluate
 from serving.promotion.ground import Endpoint
 
 ROUND: Final = 5
@@ -31,7 +32,9 @@ class PublishedCandidate:
         *,
         deadline: float,
         clock: Callable[[], float] = time.perf_counter,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._contract = contract
         self._model = contract.name
         self._version = version
         self._samples = samples_of(contract)
@@ -40,6 +43,7 @@ class PublishedCandidate:
         self._deadline = deadline
         """Seconds for one request to a server that is warm."""
         self._clock = clock
+        self._stopping = stopping
 
     def verify(self) -> None:
         self._verify()
@@ -65,6 +69,11 @@ class PublishedCandidate:
                             f"model {self._model}: version {self._version}: {sample.name}, golden "
                             f"request {sample.number} over {protocol} to {server.pod}: {wrong}"
                         )
+
+    def evaluate(self) -> str:
+        return evaluate(
+            self._contract, self._version, self._all_servers(), self._deadline, self._stopping
+        )
 
     def _round(self, server: Endpoint) -> float:
         return median(self._seconds(server, sample) for sample in self._in_turn())

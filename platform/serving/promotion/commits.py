@@ -12,7 +12,7 @@ from serving.errors import ServingError
 from serving.promotion.checkout import Checkout
 from serving.promotion.commit_message import Because, message
 from serving.promotion.course import Course
-from serving.promotion.phases import PREPARING, Phase
+from serving.promotion.phases import BEFORE_USERS, Phase
 from serving.promotion.record import Decided, Effect, Intent, Record, Started, Undelivered
 from serving.promotion.stack import UpdateFailed
 from serving.promotion.table import Table, table_in
@@ -47,7 +47,7 @@ class Commits:
             case Decided(decision=decision):
                 reason = decision.reason
             case Intent(action=action):
-                self._preparing[model] = action if Phase(action) in PREPARING else ""
+                self._preparing[model] = action if Phase(action) in BEFORE_USERS else ""
             case Effect(confirmed=False, detail=detail) if phase := self._preparing.get(model):
                 reason = f"{phase}: {detail}"
         if reason:

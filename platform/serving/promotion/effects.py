@@ -32,6 +32,10 @@ class Candidate(Protocol):
 
     def golden(self) -> None: ...
 
+    def evaluate(self) -> str:
+        """What was found. Raises Unfit where the version itself is to blame."""
+        ...
+
 
 class Effects:
     def __init__(
@@ -90,6 +94,8 @@ class Effects:
                 self._candidate.warm_up()
             case Phase.GOLDEN:
                 self._candidate.golden()
+            case Phase.EVALUATE:
+                return self._candidate.evaluate()
             case Phase.DEPLOY:
                 self._deploy(course)
             case Phase.SHIFT:
@@ -129,9 +135,11 @@ class Effects:
 
     def _shift(self, course: Course, canary: Release) -> str:
         """An engine that failed may have done it all the same."""
-        model, now = course.started.model, self.weight(course)
-        if canary.weight > course.state.weight and now not in (course.state.weight, canary.weight):
-            raise ServingError(f"model {model}: the weight in force, {now}, was set by others")
+        model, version = course.started.model, course.started.version
+        if canary.weight > course.state.weight:
+            now = self._route.shares(model).get(version, 0)
+            if now not in (course.state.weight, canary.weight):
+                raise ServingError(f"model {model}: the weight in force, {now}, was set by others")
         try:
             self._release(course, canary)
         except UpdateFailed as error:

@@ -33,7 +33,11 @@ from serving.promotion.record import (
     Waived,
 )
 
-ATTEMPTS: Final = 3
+PAUSES_SECONDS: Final = (5.0, 20.0)
+"""Between the tries of one effect: a program that was restarted is back by then."""
+HASTE: Final = 0.2
+"""Times as long where requests are to be taken away from a version."""
+ATTEMPTS: Final = 1 + len(PAUSES_SECONDS)
 """At one effect, one after the other; then a person is needed."""
 EXIT_CODES: Final[dict[Outcome, int]] = {
     "promoted": 0,
@@ -70,6 +74,10 @@ class Surroundings(Protocol):
 
     def stopping(self) -> bool:
         """Somebody asked for a stop at the next safe point."""
+        ...
+
+    def pause(self, course: Course, seconds: float, *, calm: bool) -> None:
+        """Between two tries; shorter where somebody asks for an end, unless it is `calm`."""
         ...
 
 
@@ -120,8 +128,19 @@ class Engine:
         if course is None:
             raise TypeError("a promotion begins with a start")
         while course.ended is None:
-            self._append(self._next(course))
+            body = self._next(course)
+            self._append(body)
+            if isinstance(body, Effect) and self._progress.repeats(course):
+                self._pause(course)
         return course.ended
+
+    def _pause(self, course: Course) -> None:
+        failures, decided = self._progress.failures, course.decided
+        if failures == ATTEMPTS:
+            return
+        falling = decided is not None and decided.decision.weight < course.state.weight
+        seconds = PAUSES_SECONDS[failures - 1] * (HASTE if falling else 1.0)
+        self._around.pause(course, seconds, calm=self._progress.leaving(course))
 
     def _next(self, course: Course) -> Body:
         progress = self._progress

@@ -49,6 +49,8 @@ class Judgement:
     findings: tuple[Finding, ...] = ()
     harm: float = 0.0
     """Log of the promotion's evidence of harm: the weighted sum over the gates."""
+    compared: bool = True
+    """With stable's requests, not with the limits alone."""
     stable_well: bool = True
     """Not visibly over a limit in this window alone."""
     stable_sick: bool = False
@@ -92,6 +94,7 @@ class Judge:
         return Judgement(
             findings=findings,
             harm=self._harm(findings),
+            compared=window.compared is not None,
             stable_well=all(gate.comparable(window) for gate in shares),
             stable_sick=any(gate.sick(window.stable) for gate in shares),
             canary_sick=any(gate.sick(window.canary) for gate in shares),

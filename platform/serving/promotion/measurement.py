@@ -103,5 +103,12 @@ class Window:
     canary: Arm = Arm()
     stable: Arm | None = None
     """None only where no version is stable yet."""
+    loaded: bool = False
+    """The canary's requests are those of a load test, and say nothing beside stable's."""
     answers: Answers | None = None
     unmet: tuple[Unmet, ...] = ()
+
+    @property
+    def compared(self) -> Arm | None:
+        """What the canary's requests are compared with."""
+        return None if self.loaded else self.stable

@@ -17,6 +17,7 @@ class Phase(StrEnum):
     DEPLOY = "start the canary"
     WARM_UP = "warm up"
     GOLDEN = "golden requests"
+    EVALUATE = "evaluation by a judge"
     SHIFT = "change the weight"
     PROMOTE = "promote"
     BREAK_GLASS = "change the route directly"
@@ -28,6 +29,8 @@ class Phase(StrEnum):
 
 
 PREPARING: Final = (Phase.VERIFY, Phase.DEPLOY, Phase.WARM_UP, Phase.GOLDEN)
+BEFORE_USERS: Final = (*PREPARING, Phase.EVALUATE)
+"""Where the contract asks for an evaluation."""
 _TESTING: Final = (Phase.VERIFY, Phase.WARM_UP, Phase.GOLDEN)
 """What fails here has the version to blame."""
 
@@ -71,7 +74,8 @@ class Progress:
         """None: observe."""
         if self.leaving(course) and course.state.weight == 0:
             return Phase.REMOVE
-        for phase in PREPARING:
+        evaluated = course.started.contract.rollout.evaluation is not None
+        for phase in BEFORE_USERS if evaluated else PREPARING:
             if phase not in self.done:
                 return phase
         if course.decided is None:
@@ -83,6 +87,11 @@ class Progress:
         if decision.break_glass:
             return Phase.BREAK_GLASS
         return Phase.PROMOTE if decision.weight == 100 else Phase.SHIFT
+
+    def repeats(self, course: Course) -> bool:
+        """What has just failed is tried again."""
+        again = self.next(course) == self.phase and not self.needs_break_glass(course)
+        return bool(self.failures) and again
 
     def leaving(self, course: Course) -> bool:
         decision = course.decided.decision if course.decided else None

@@ -101,7 +101,8 @@ def _harmful(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> De
     if not proven:
         return None
     worst = _worst(judgement)
-    reason = f"worse than stable and over its limit, evidence {_times(judgement.harm)} to 1"
+    beside = "worse than stable and " if judgement.compared else ""
+    reason = f"{beside}over its limit, evidence {_times(judgement.harm)} to 1"
     if plan.armed:
         return _rollback(state, facts, reason, worst.gate)
     return Decision(
@@ -183,7 +184,7 @@ def _earned(plan: Plan, state: State, judgement: Judgement, facts: Facts) -> Dec
     testified = any(f.safe is not None for f in judgement.findings)
     dwell = plan.dwell(state.weight)
     approval = next((each for each in facts.approvals if not each.gate), None)
-    if not state.weight and not plan.shadow and not plan.first_release:
+    if not state.weight and not plan.shadow and not plan.loaded:
         lacking, testified = [], True
     unsettled = [
         f.gate for f in judgement.findings if f.safe is not None and f.suspicion >= UNSETTLED

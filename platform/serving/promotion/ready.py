@@ -13,16 +13,18 @@ from serving.errors import InputError
 from serving.promotion.admission import Admission, admit
 from serving.promotion.course import engine_version
 from serving.promotion.decision import Verdict
+from serving.promotion.evaluation import asking
 from serving.promotion.forecast import Traffic, course, replanned
 from serving.promotion.gate import Rules
 from serving.promotion.ground import Ground
-from serving.promotion.judge import Judge, has_golden, judge_of
+from serving.promotion.judge import Judge, judge_of
 from serving.promotion.learnt import learnt_of
 from serving.promotion.measurement import Window
 from serving.promotion.metrics import LAG_SECONDS, PrometheusMetrics
 from serving.promotion.prometheus import Prometheus
 from serving.promotion.record import Started, Waived, canonical
 from serving.promotion.steps import Plan
+from serving.promotion.synthetic_load import requests_of
 from serving.promotion.tally import Subject
 from serving.promotion.traffic import INTERVALS, recent, traffic_in
 from serving.settings import Release
@@ -99,9 +101,11 @@ def ready(ground: Ground, wish: Wish, person: Person, release: Release | None) -
     plan = Plan.of(contract.rollout, armed=armed, first_release=stable is None)
     judge = judge_of(contract, wish.version, rules)
     traffic = None
-    if stable is None:
-        _testable(contract)
-    else:
+    if contract.rollout.evaluation is not None:
+        asking(contract, wish.version, 0.0)
+    if plan.loaded:
+        _testable(contract, wish.version)
+    if stable is not None:
         if plan.shadow:
             metrics.validate(replace(subject, mirrored=True))
         compared = subject.stable_contract or contract
@@ -181,11 +185,12 @@ def _rules(
     return rules, False, (notice,)
 
 
-def _testable(contract: ModelContract) -> None:
-    if not has_golden(contract):
+def _testable(contract: ModelContract, version: int) -> None:
+    if not requests_of(contract, version):
         raise InputError(
-            f"model {contract.name}: a first release is tested under load with the contract's "
-            "golden requests, and it has none; add one to each Triton model that callers reach"
+            f"model {contract.name}: a first release, and one with rollout.load_test, is tested "
+            "under load with the contract's own requests, and it has none; add a golden request "
+            "to each Triton model that callers reach, or to a vLLM model rollout.evaluation"
         )
 
 

@@ -19,7 +19,7 @@ from serving.promotion.evidence import (
 )
 from serving.promotion.gate import Finding, Memory, Tick
 from serving.promotion.measurement import Arm, Counts, Window
-from serving.promotion.share_gate import FEWEST_PODS
+from serving.promotion.share_gate import FEWEST_PODS, begins
 
 SLOWER_QUEUE = 1.25
 """Times stable's mean queue time that are still no harm …"""
@@ -46,11 +46,11 @@ SATURATED = 0.98
 
 def queue_compared(memory: Memory, window: Window, tick: Tick, *, betting: bool) -> Memory:
     """One window more of "the canary's requests queue longer than stable's"."""
-    stable = window.stable or Arm()
+    stable = window.compared or Arm()
     betting = betting and tick.settled
     ranked = "rank" in memory.evidence
     if tick.index == 1:
-        ranked = len(stable.pods) >= FEWEST_PODS
+        ranked = begins(tick, window.stable or Arm())
     name, factors = "pairs", pair_factors(0, 0)
     if ranked:
         name, factors = "rank", (0.0,) * len(SHARPNESS)
@@ -97,7 +97,7 @@ class QueueGate:
         logs = restarted(
             memory.evidence.get("limit", ()), tick.index, mean_factors(part, 1 / QUEUE_RANGE)
         )
-        compared = (float(window.stable is not None),)
+        compared = (float(window.compared is not None),)
         return replace(
             memory,
             evidence={**memory.evidence, "limit": logs},

@@ -47,7 +47,8 @@ def said_by(finding: Finding, goal: float) -> str:
 
 def each_arm(window: Window, what: Callable[[Arm], str]) -> str:
     stable = f", stable {what(window.stable)}" if window.stable else ", no stable version"
-    return f"canary {what(window.canary)}{stable}"
+    under = " under a load test" if window.loaded else ""
+    return f"canary {what(window.canary)}{under}{stable}"
 
 
 def _share(counts: Counts, gate: ShareGate) -> str:

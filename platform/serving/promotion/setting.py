@@ -143,6 +143,7 @@ class Setting:
                 partial(ground.verify, model, version),
                 partial(ground.endpoints, model, version),
                 deadline=limits.one_try,
+                stopping=self.stop.is_set,
             ),
             sleep=time.sleep,
             patience=PATIENCE_SECONDS,
@@ -175,7 +176,7 @@ class Setting:
         compared = ground.published(started.model, stable) if stable is not None else None
         limit = timeouts(contract).one_try
         questions = Questions(contract, (started.version, stable), servers, compared, limit)
-        load = LoadTest(contract, started.version, limit) if started.plan.first_release else None
+        load = LoadTest(contract, started.version, limit) if started.plan.loaded else None
         asked = contract.rollout.gates & {"golden", "mirror"}
         return Surroundings(
             metrics_of(ground),

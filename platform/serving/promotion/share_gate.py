@@ -64,10 +64,11 @@ class ShareGate:
     def update(self, memory: Memory, window: Window, tick: Tick) -> Memory:
         quiet = self.warm_only and not tick.settled
         canary = EMPTY if quiet else window.canary
-        stable = EMPTY if quiet or window.stable is None else window.stable
+        stable = EMPTY if quiet or window.compared is None else window.compared
+        ranked = not quiet and window.stable is not None and begins(tick, window.stable)
         evidence: dict[str, Logs] = {}
         for view, bad in self.views.items():
-            evidence |= relative(self, memory, view, bad, canary, stable, tick)
+            evidence |= relative(self, memory, view, bad, canary, stable, tick, ranked=ranked)
 
         requests, wrong = canary.counts.requests, self.bad(canary.counts)
         over = limit_factors((requests, wrong), self.limit, self.rules.dispersion_of(self.name))
@@ -85,7 +86,7 @@ class ShareGate:
             requests=memory.requests + (requests if counted else 0),
             bad=memory.bad + (wrong if counted else 0),
             series={
-                "compared": (float(window.stable is not None),),
+                "compared": (float(window.compared is not None),),
                 "suspicion": suspicion(memory, over) if counted else (),
             },
         )
@@ -133,10 +134,23 @@ def suspicion(memory: Memory, over: Logs) -> Logs:
     return tuple(max(old + new, 0.0) for old, new in zip(before, over, strict=True))
 
 
+def begins(tick: Tick, stable: Arm) -> bool:
+    """Ranks are looked at from the first window on, or never."""
+    return tick.index == 1 and len(stable.pods) >= FEWEST_PODS
+
+
 def relative(
-    gate: ShareGate, memory: Memory, view: str, bad: Bad, canary: Arm, stable: Arm, tick: Tick
+    gate: ShareGate,
+    memory: Memory,
+    view: str,
+    bad: Bad,
+    canary: Arm,
+    stable: Arm,
+    tick: Tick,
+    *,
+    ranked: bool,
 ) -> dict[str, Logs]:
-    """The witnesses for "worse than stable", one window on."""
+    """The witnesses for "worse than stable", one window on; `ranked`: ranks are one from now on."""
     rules = gate.rules
     factors = split_factors(
         (canary.counts.requests, bad(canary.counts)),
@@ -148,8 +162,7 @@ def relative(
     result = {split: restarted(memory.evidence.get(split, ()), tick.index, factors)}
     if rules.witnesses == "split":
         return result
-    begins = tick.index == 1 and len(stable.pods) >= FEWEST_PODS
-    if begins or rank in memory.evidence:
+    if ranked or rank in memory.evidence:
         key = f"{rules.seed}/{gate.name}/{view}/{tick.index}"
         result[rank] = restarted(
             memory.evidence.get(rank, ()),
@@ -208,7 +221,7 @@ class SlowdownGate:
 
     def update(self, memory: Memory, window: Window, tick: Tick) -> Memory:
         seen = memory.series.get("stable", (0.0,) * (self.edges + 1))
-        stable = window.stable.counts if window.stable else Counts()
+        stable = window.compared.counts if window.compared else Counts()
         canary = window.canary.counts
         edge = self._edge(seen)
         factors: Sequence[float] = split_factors((0, 0), (0, 0), 1.0, 1.0)

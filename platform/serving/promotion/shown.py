@@ -159,7 +159,8 @@ def _doubted(course: Course) -> bool:
 def _rps(windows: Sequence[Window]) -> float:
     seconds = sum(each.seconds for each in windows)
     requests = sum(
-        each.canary.counts.requests + (each.stable.counts.requests if each.stable else 0)
+        (0 if each.loaded else each.canary.counts.requests)
+        + (each.stable.counts.requests if each.stable else 0)
         for each in windows
     )
     return requests / seconds if seconds else 0.0

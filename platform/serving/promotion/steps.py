@@ -25,6 +25,8 @@ class Plan:
     """There is no stable version: all or nothing, after a load test against the SLO."""
     shadow: bool = False
     """Mirrored requests must show the canary safe before users reach it."""
+    load_test: bool = False
+    """So must a load test; each first release is tested like this."""
     watch_seconds: float = 0.0
     """At 100 %, with the version before kept warm."""
 
@@ -46,8 +48,14 @@ class Plan:
             armed=armed,
             first_release=first_release,
             shadow=rollout.shadow_percent > 0 and not first_release,
+            load_test=rollout.load_test,
             watch_seconds=step,
         )
+
+    @property
+    def loaded(self) -> bool:
+        """It is tested under load before users reach it."""
+        return self.load_test or self.first_release
 
     def dwell(self, weight: int) -> float:
         taken = sum(step <= weight for step in self.steps)

@@ -51,7 +51,7 @@ class Surroundings:
         self._people = people
         self._ask = ask
         self._load = load
-        """Of a first release."""
+        """Before the version takes traffic; None where nobody asks for it."""
         self._servers = servers
         self._stop = stop
         self._stable = stable
@@ -66,8 +66,9 @@ class Surroundings:
         begun = self._clock()
         asked, seen = self._ask(), None
         left = self._window_seconds - (self._clock() - begun)
-        if self._load is not None and not course.state.weight:
-            seen = self._load.run(self._servers(course.started.version), max(left, LEAST_SECONDS))
+        servers = self._servers(course.started.version)
+        if self._load is not None and servers and not course.state.weight:
+            seen = self._load.run(servers, max(left, LEAST_SECONDS))
         else:
             self._wait(begun + self._window_seconds, course)
         past_gateway = dict(asked.past_gateway)
@@ -88,13 +89,23 @@ class Surroundings:
             subject_of(course, self._stable), weight, self._tally, past_gateway
         )
         window = replace(window, answers=asked.answers)
-        return Observed(window=loaded(window, seen) if seen else window, tally=tally)
+        if seen is None:
+            return Observed(window=window, tally=tally)
+        # so many requests past the gateway would hide how few of its own a server counts
+        accounts = {arm: each for arm, each in tally.accounts.items() if arm != "canary"}
+        return Observed(window=loaded(window, seen), tally=replace(tally, accounts=accounts))
 
     def facts(self, course: Course) -> Facts:
         return replace(self._people.facts(course), stable_capacity=self._stable_capacity(course))
 
     def stopping(self) -> bool:
         return self._stop.is_set()
+
+    def pause(self, course: Course, seconds: float, *, calm: bool) -> None:
+        if calm:
+            self._sleep(seconds)
+        else:
+            self._wait(self._clock() + seconds, course)
 
     def heard(self, course: Course, record: Record) -> None:
         self._people.heard(course, record)
@@ -119,6 +130,8 @@ class Surroundings:
         started, window = course.started, course.window
         holds = started.contract.scaling.replica_rps
         if started.stable is None or holds is None or window is None or not window.seconds:
+            return inf
+        if window.loaded:  # nobody knows how many requests users bring
             return inf
         counts = window.canary.counts
         if 2 * counts.errors > counts.requests:  # what it fails stable has to take already

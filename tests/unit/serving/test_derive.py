@@ -52,6 +52,7 @@ SHARED: dict[str, tuple[object, str, dict[str, str]]] = {
     "rollout.steps": ([5, 95], "promotion", {}),
     "rollout.min_step_seconds": (30, "promotion", {}),
     "rollout.shadow_percent": (5, "promotion", {}),
+    "rollout.load_test": (True, "promotion", {}),
     "rollout.sticky_by": ("x-user", "promotion", {}),
     "rollout.gates": (["errors"], "promotion", {}),
     "rollout.false_rollback": (0.02, "promotion", {}),
@@ -68,6 +69,7 @@ SHARED: dict[str, tuple[object, str, dict[str, str]]] = {
 
 MODEL = "runtime(triton).models.*"
 LORA = "runtime(vllm).lora"
+EVALUATION = "rollout.evaluation"
 RULES = "recording-rules alerts"
 ENGINE = "config.pbtxt warm-up golden-requests image server-arguments probes environment adapters"
 
@@ -79,6 +81,12 @@ OWN: list[tuple[str, str, JsonPath, object, str]] = [
         "resources.mig_profile", "scan", (), "2g.10gb",
         "placement container-resources quota-use cost-per-hour",
     ),
+    (f"{EVALUATION}.judge", "writer", (), "http://other/v1", "promotion"),
+    (f"{EVALUATION}.model", "writer", (), "other", "promotion"),
+    (f"{EVALUATION}.questions.*.ask", "writer", (0,), "Other.", "promotion"),
+    (f"{EVALUATION}.questions.*.reference", "writer", (0,), "Other.", "promotion"),
+    (f"{EVALUATION}.least_grade", "writer", (), 3.5, "promotion"),
+    (f"{EVALUATION}.grade_seconds", "writer", (), 9, "promotion"),
     ("scaling.ramp_rps_per_minute", "scan", (), 90, "scaling"),
     ("versions.*.digest", "scan", ("1",), DIGEST, "repository"),
     ("versions.*.contract", "scan", ("1",), DIGEST, "repository"),

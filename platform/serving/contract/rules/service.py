@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from serving.contract.evaluation import text_model
 from serving.contract.model import ModelContract
 from serving.contract.problem import JsonPath
 from serving.contract.rules.finding import Finding, Rule, numbers
+from serving.contract.runtime import TritonRuntime, VllmRuntime
 
 FIRST_STEP_IN_PROD: Final = 10
 
@@ -60,6 +62,50 @@ def _slo_sits_on_edges(contract: ModelContract) -> Iterator[Finding]:
             got=f"{contract.slo.p50_ms:g} ms",
             expected=f"≤ {contract.slo.p99_ms:g} ms",
             do="set slo.p50_ms",
+        )
+
+
+def _answers_can_be_graded(contract: ModelContract) -> Iterator[Finding]:
+    runtime = contract.runtime
+    triton = isinstance(runtime, TritonRuntime) and text_model(runtime) is not None
+    if contract.rollout.evaluation is None or triton or isinstance(runtime, VllmRuntime):
+        return
+    yield Finding(
+        fields=(("rollout", "evaluation"), ("runtime",)),
+        what="asks for answers in text, which this version does not give",
+        expected="engine vllm, or triton with one model that callers reach whose only input and "
+        "only BYTES output have the shape [1]",
+        do="test it with golden requests",
+    )
+
+
+def _a_load_test_has_a_load(contract: ModelContract) -> Iterator[Finding]:
+    rollout, here = contract.rollout, ("rollout", "load_test")
+    if not rollout.load_test:
+        return
+    if contract.scaling.replica_rps is None:
+        yield Finding(
+            fields=(here, ("scaling", "replica_rps")),
+            what="does not know which load one replica promises to hold",
+            do="measure one replica and set scaling.replica_rps",
+        )
+    if rollout.shadow_percent:
+        yield Finding(
+            fields=(here, ("rollout", "shadow_percent")),
+            what="would be measured together with mirrored requests",
+            do="take one of both",
+        )
+    runtime = contract.runtime
+    asked = isinstance(runtime, VllmRuntime) and rollout.evaluation is not None
+    golden = isinstance(runtime, TritonRuntime) and any(
+        runtime.models[name].golden for name in runtime.reached
+    )
+    if not golden and not asked:
+        yield Finding(
+            fields=(here, ("runtime",), ("rollout", "evaluation")),
+            what="has nothing to send",
+            expected="golden requests of a Triton model that callers reach, or the questions of "
+            "an evaluation for vLLM",
         )
 
 
@@ -127,6 +173,8 @@ def _first_step_is_small(contract: ModelContract) -> Iterator[Finding]:
 RULES: Final[tuple[Rule, ...]] = (
     _steps_rise,
     _slo_sits_on_edges,
+    _answers_can_be_graded,
+    _a_load_test_has_a_load,
     _replicas_are_enough,
     _image_is_pinned,
 )

@@ -18,6 +18,7 @@ from serving.promotion.learnt import Learnt
 from serving.promotion.lease import Busy
 from serving.promotion.setting import Setting
 from serving.settings import Release
+from tests.unit.serving.contract.contracts import TICKETS, sound
 from tests.unit.serving.promotion.scripted import HARMFUL, Town, model, town
 
 __all__ = ["town"]
@@ -207,7 +208,22 @@ def test_a_plan_of_a_first_release_or_of_nothing(town: Town) -> None:
     town.table = {}
     error = verb("plan", "digits=1").exception
     assert isinstance(error, InputError)
-    assert "tested under load with the contract's golden requests" in str(error)
+    assert "tested under load with the contract's own requests" in str(error)
+
+
+def test_a_plan_names_what_comes_before_the_first_user(town: Town) -> None:
+    assert "  first " not in verb("plan", "digits=2").stdout
+    text, rollout = sound(TICKETS), model("digits").rollout
+    rollout = rollout.model_copy(update={"evaluation": text.rollout.evaluation, "load_test": True})
+    town.models["digits"] = model("digits").model_copy(
+        update={"runtime": text.runtime, "rollout": rollout}
+    )
+    assert (
+        "  first     golden requests, then an evaluation of 2 answers by judge-large, mean grade 4 "
+        "at least, then a load test against the SLO\n"
+    ) in verb("plan", "digits=2").stdout
+    (found,) = json.loads(verb("plan", "digits=2", "--json").stdout)
+    assert (found["evaluated_first"], found["load_tested_first"]) == (True, True)
 
 
 def calibration(trials: int) -> Calibrated:

@@ -50,6 +50,34 @@ slo: {p50_ms: 5000, p99_ms: 30000}
 """
 
 
+TICKETS = """\
+name: tickets
+tenant: language
+description: Finds the queue that a support ticket belongs to
+runtime:
+  engine: triton
+  image: nvcr.io/nvidia/tritonserver:26.07-py3
+  models:
+    tickets:
+      backend: python
+      inputs: {text: {type: BYTES, shape: [1]}}
+      outputs: {label: {type: BYTES, shape: [1]}, probabilities: {type: FP32, shape: [5]}}
+      memory: {weights: 10Mi, per_sample: 1Mi}
+      golden:
+        - {inputs: {text: [my password]}, outputs: {label: [access]}}
+resources: {accelerator: cpu, cpu: 1, memory: 1Gi}
+health: {startup_seconds: 60}
+slo: {p50_ms: 50, p99_ms: 250}
+rollout:
+  evaluation:
+    judge: http://127.0.0.1:9/v1
+    model: judge-large
+    questions:
+      - {ask: my password does not work, reference: access}
+      - {ask: where is my parcel, reference: delivery}
+"""
+
+
 def checked(text: str, environment: Environment = "dev", file: str = "contract") -> Checked:
     return check(parse(text.encode(), file), environment)
 

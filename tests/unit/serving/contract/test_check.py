@@ -12,7 +12,7 @@ from serving.contract.document import parse
 from serving.contract.model import ModelContract, contract_digest
 from serving.contract.problem import DocumentError
 
-from .contracts import DIGITS, JUDGE, checked, sound, with_change
+from .contracts import DIGITS, JUDGE, TICKETS, checked, sound, with_change
 
 A_DIGEST = "sha256:" + "0" * 64
 
@@ -22,7 +22,7 @@ def said(text: str, environment: str = "dev") -> str:
     return "\n".join(map(str, (*result.problems, *(f"notice: {n}" for n in result.notices))))
 
 
-@pytest.mark.parametrize("text", [DIGITS, JUDGE], ids=["triton", "vllm"])
+@pytest.mark.parametrize("text", [DIGITS, JUDGE, TICKETS], ids=["triton", "vllm", "text"])
 def test_a_sound_contract_has_no_problem(text: str) -> None:
     assert checked(text, "prod").problems == ()
 
@@ -141,6 +141,36 @@ VLLM_RULES = [
 @pytest.mark.parametrize(("old", "new", "expected"), VLLM_RULES, ids=[r[2] for r in VLLM_RULES])
 def test_a_vllm_contract_that_cannot_hold_is_refused(old: str, new: str, expected: str) -> None:
     assert expected in said(with_change(JUDGE, old, new))
+
+
+EVALUATION = TICKETS.partition("rollout:\n")[2]
+
+
+def test_answers_are_graded_where_they_are_text() -> None:
+    assert checked(f"{JUDGE}rollout:\n{EVALUATION}").contract
+    refused = "rollout.evaluation: asks for answers in text, which this version does not give"
+    assert refused in said(f"{DIGITS}rollout:\n{EVALUATION}")
+    two = "outputs: {label: {type: BYTES, shape: [1]}, probabilities: {type: BYTES, shape: [1]}}"
+    one = "outputs: {label: {type: BYTES, shape: [1]}, probabilities: {type: FP32, shape: [5]}}"
+    assert refused in said(with_change(TICKETS, one, two))
+    for old, new, expected in (
+        ("http://127.0.0.1:9/v1", "judge:8000", "expected an address such as http://judge:8000/v1"),
+        ("    model: judge-large\n", "", "rollout.evaluation.model: is missing"),
+        ("judge-large\n", "judge-large\n    least_grade: 6\n", "least_grade: is not valid, got 6"),
+    ):
+        assert expected in said(with_change(TICKETS, old, new))
+
+
+def test_a_load_test_needs_a_load_and_something_to_send() -> None:
+    held = "scaling: {replica_rps: 40}\n"
+    tested = f"{DIGITS}{held}rollout: {{load_test: true}}\n"
+    assert checked(tested).contract
+    assert "rollout.load_test: does not know which load" in said(with_change(tested, held, ""))
+    mirrored = with_change(tested, "load_test: true", "load_test: true, shadow_percent: 20")
+    assert "rollout.load_test: would be measured together with mirrored requests" in said(mirrored)
+    vllm = f"{JUDGE}{held}rollout:\n  load_test: true\n"
+    assert "rollout.load_test: has nothing to send" in said(vllm)
+    assert checked(vllm + EVALUATION).contract
 
 
 @pytest.mark.parametrize("section", ["resources", "health", "slo", "runtime"])

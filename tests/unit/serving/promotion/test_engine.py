@@ -49,7 +49,7 @@ def test_a_harmful_version_goes_to_zero_before_it_is_removed() -> None:
 def test_an_unfit_version_never_takes_traffic(test: str) -> None:
     world = World(HEALTHY, unfit={test: "wrong answer to sample 3"})
     ended = world.run()
-    assert (ended.outcome, world.weights) == ("rolled back", [])
+    assert (ended.outcome, world.weights, world.pauses) == ("rolled back", [], [])
     assert "wrong answer to sample 3" in ended.reason
     assert table(world) == STABLE
 
@@ -70,6 +70,40 @@ def test_servers_of_others_that_do_not_come_up_are_not_the_versions_fault() -> N
     ended = world.run()
     assert (ended.outcome, EXIT_CODES[ended.outcome]) == ("held", 11)
     assert ended.reason.startswith("start the canary failed 3 times: words-digits-2-1")
+
+
+def test_what_failed_is_tried_again_only_after_a_while() -> None:
+    world = World(HEALTHY)
+    world.failing = lambda changes: "" if world.pauses else "the gateway refuses connections"
+    assert world.run().outcome == "promoted"
+    assert world.pauses == [5]
+    world = World(HEALTHY)
+    world.failing = lambda changes: "the gateway refuses connections"
+    assert world.run().outcome == "held"
+    assert world.pauses == [5, 20]
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome"), [(Facts(abort="by kim"), "rolled back"), (Facts(), "interrupted")]
+)
+def test_who_wants_an_end_between_two_tries_gets_it(asked: Facts, outcome: str) -> None:
+    world = World(HEALTHY)
+    world.failing = lambda changes: "" if world.pauses else "the gateway refuses connections"
+
+    def want() -> None:
+        world.asked, world.stop_at = asked, world.windows
+
+    world.in_pause = want
+    assert world.run().outcome == outcome
+    assert world.pauses == [5]
+
+
+def test_a_weight_that_cannot_be_read_is_not_called_a_change_by_others() -> None:
+    world = World(HEALTHY)
+    world.unreadable = lambda: world.weights[-1:] == [5]
+    ended = world.run()
+    assert (ended.outcome, world.weights) == ("held", [5])
+    assert ended.reason.endswith("times: the gateway refuses connections")
 
 
 def test_every_effect_stands_between_its_intent_and_its_confirmation() -> None:
@@ -149,7 +183,23 @@ def test_an_update_that_fails_on_the_way_back_is_overtaken_by_the_direct_change(
     world.failing = failing
     assert world.run().outcome == "rolled back"
     assert "direct" in world.deeds
+    assert world.pauses == [], "who rolls back does not wait for the other way"
     assert (table(world), world.split) == (STABLE, {1: 100})
+
+
+def test_requests_are_taken_away_from_a_version_with_short_pauses() -> None:
+    world = World(HARMFUL)
+
+    def failing(changes: object) -> str:
+        back = bool(world.weights) and world.weights[-1] == 0 and not world.deeds.count("direct")
+        if back:
+            world.split = {1: 90, 2: 10}
+        return "provider: no answer" if back else ""
+
+    world.failing, world.unchangeable = failing, lambda: len(world.pauses) < 2
+    assert world.run().outcome == "rolled back"
+    assert world.pauses == [1, 4]
+    assert world.split == {1: 100}
 
 
 def test_an_engine_that_fails_after_the_fact_is_believed_less_than_the_route() -> None:

@@ -299,6 +299,53 @@ def test_a_burst_that_a_stable_pod_has_as_well_is_not_blamed_on_the_canary() -> 
     assert ends([bad] * 40, one)[0] is Verdict.HOLD
 
 
+def under_load(canary: Counts, stable: Counts | None = None, *, pods: int = 5) -> Window:
+    """Before the first user; stable has users meanwhile."""
+    others = stable or counts(300)
+    part = replace(counts(60), errors=others.errors // 5)
+    return window(
+        0,
+        canary=Arm(counts=canary, pods={"c0": canary}),
+        stable=Arm(counts=others, pods={f"s{i}": part for i in range(pods)}),
+        loaded=True,
+    )
+
+
+def ends_loaded(traffic: list[Window]) -> tuple[Verdict, str, int]:
+    last = promote(judge(), plan(load_test=True), traffic)[-1]
+    return last.verdict, last.gate, last.weight
+
+
+def test_a_version_that_holds_its_load_goes_on_to_its_first_users() -> None:
+    assert ends_loaded([under_load(counts(300))] * 3) == (Verdict.ADVANCE, "", 5)
+
+
+def test_a_version_over_its_limit_under_load_meets_no_user() -> None:
+    assert ends_loaded([under_load(counts(300, 9))] * 9) == (Verdict.ROLLBACK, "errors", 0)
+
+
+def test_no_user_meets_a_new_version_while_stable_itself_is_sick() -> None:
+    sick = [under_load(counts(300), counts(300, 90))] * 9
+    assert ends_loaded(sick) == (Verdict.HOLD, "", 0)
+
+
+def test_a_version_under_load_is_not_called_slower_or_queueing_than_stable_without() -> None:
+    slower = replace(counts(300, queue_ms=40), slower=(300,) * 3 + (0,) * 12)
+    assert ends_loaded([under_load(slower)] * 9)[2] > 0
+
+
+def test_after_a_load_test_a_burst_of_stables_pods_is_still_not_blamed_on_the_canary() -> None:
+    rules = Rules(dispersion=CALIBRATED.dispersion, witnesses="minimum", seed="7")
+    one = judge_of(contract(), 1, rules)
+    pods = {f"s{i}": counts(60, 12 if i < 3 else 0) for i in range(5)}
+    bad = window(
+        canary=Arm(counts=counts(60, 12), pods={"c0": counts(60, 12)}),
+        stable=Arm(counts=counts(300, 2), pods=pods),
+    )
+    decisions = promote(one, plan(load_test=True), [*[under_load(counts(300))] * 3, *[bad] * 40])
+    assert (decisions[2].weight, decisions[-1].verdict) == (5, Verdict.HOLD)
+
+
 def test_answers_are_optional_where_the_contract_has_none() -> None:
     gates = judge_of(sound(JUDGE), 1, CALIBRATED).gates
     assert not {"golden", "mirror"} & {gate.name for gate in gates}

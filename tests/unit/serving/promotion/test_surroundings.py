@@ -134,6 +134,17 @@ def test_a_window_is_cut_short_where_somebody_wants_an_end() -> None:
     assert script.surroundings().stopping()
 
 
+def test_a_pause_ends_where_somebody_wants_an_end() -> None:
+    script, course = Script(), Course(BEGIN)
+    script.surroundings().pause(course, 20.0, calm=False)
+    assert script.now == 120.0
+    script = Script(wanted_at=104.0)
+    script.surroundings().pause(course, 20.0, calm=False)
+    assert script.now == 104.0
+    script.surroundings().pause(course, 20.0, calm=True)
+    assert script.now == 124.0
+
+
 def test_a_rollback_under_way_is_watched_calmly() -> None:
     script, course = Script(wanted_at=0.0), Course(BEGIN)
     script.stop.set()
@@ -161,5 +172,7 @@ def test_stables_capacity_is_what_its_servers_hold_of_all_requests() -> None:
     contract = BEGIN.contract.model_copy(update={"scaling": scaling})
     course.started = replace(BEGIN, contract=contract)
     assert around.facts(course).stable_capacity == 0.5
+    course.window = window(rps=40, loaded=True)
+    assert around.facts(course).stable_capacity == inf, "nobody knows what users bring"
     course.window = window(rps=40, canary_errors=0.6)
     assert around.facts(course).stable_capacity == inf, "it takes over what the canary fails"

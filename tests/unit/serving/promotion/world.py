@@ -41,6 +41,8 @@ class World:
     """Why the engine fails; by then the change is in force."""
     stuck: bool = False
     """The route does not follow the stack."""
+    unreadable: Callable[[], bool] = lambda: False
+    """The route cannot be read."""
     weights: list[int] = field(default_factory=list)
     """Of the canary, as the route had them."""
     deeds: list[str] = field(default_factory=list)
@@ -52,6 +54,11 @@ class World:
     windows: int = 0
     stop_at: int = -1
     """The window after which somebody asks for a stop."""
+    pauses: list[float] = field(default_factory=list)
+    in_pause: Callable[[], None] = lambda: None
+    """What happens meanwhile."""
+    unchangeable: Callable[[], bool] = lambda: False
+    """The route cannot be changed directly."""
     overtaken: bool = False
     fence: int = 1
     tell: Callable[[Event], list[Undelivered]] = lambda event: []
@@ -116,9 +123,13 @@ class World:
 
     # the route
     def shares(self, model: str) -> Mapping[int, int]:
+        if self.unreadable():
+            raise ServingError("the gateway refuses connections")
         return self.split
 
     def change(self, model: str, shares: Mapping[int, int]) -> None:
+        if self.unchangeable():
+            raise ServingError("the gateway refuses connections")
         self.point("before a direct change")
         self.deeds.append("direct")
         self._route(shares)
@@ -142,6 +153,10 @@ class World:
     def golden(self) -> None:
         self._test("golden")
 
+    def evaluate(self) -> str:
+        self._test("evaluation")
+        return "mean grade 4.50 of 2 answers, by judge-large"
+
     def _test(self, name: str) -> None:
         self.deeds.append(name)
         if problem := self.unfit.get(name):
@@ -158,3 +173,7 @@ class World:
 
     def stopping(self) -> bool:
         return 0 <= self.stop_at <= self.windows
+
+    def pause(self, course: Course, seconds: float, *, calm: bool) -> None:
+        self.pauses.append(seconds)
+        self.in_pause()
