@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from types import UnionType
@@ -70,7 +70,16 @@ def typed_as_far_as_possible(
 
 
 def problems(error: ValidationError, document: Document, kind: type[BaseModel]) -> list[Problem]:
-    return [_problem(item, document, kind) for item in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    return [_problem(item, document, kind) for item in found if not _echo(item, found)]
+
+
+def _echo(item: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
+    """Pydantic also calls a list too short whose members it has just refused."""
+    loc = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in others
+    )
 
 
 def _validated(data: object, kind: type[Model]) -> Model:

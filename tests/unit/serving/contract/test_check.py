@@ -161,6 +161,14 @@ def test_answers_are_graded_where_they_are_text() -> None:
         assert expected in said(with_change(TICKETS, old, new))
 
 
+def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it() -> None:
+    questions = TICKETS.partition("questions:\n")[2]
+    text = with_change(TICKETS, questions, "      - {ask: why}\n")
+    (problem,) = checked(text).problems
+    assert "questions[0].reference: is missing" in str(problem)
+    assert "expected at least 1" in said(with_change(TICKETS, f"\n{questions}", " []\n"))
+
+
 def test_a_load_test_needs_a_load_and_something_to_send() -> None:
     held = "scaling: {replica_rps: 40}\n"
     tested = f"{DIGITS}{held}rollout: {{load_test: true}}\n"
