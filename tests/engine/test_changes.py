@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from pulumi import automation as auto
 
-from tests.engine.changes import Change, Trial, resource_in, table, together
+from tests.engine.changes import UNHEARD, Change, Trial, heard, resource_in, table, together
 from tests.engine.conftest import Engine, Steps, environment, state_of
 
 pytestmark = pytest.mark.engine
@@ -49,6 +50,21 @@ def test_nothing_has_changed_by_asking_and_all_of_it_can_go(trial: Trial) -> Non
     assert again.changes() == {}
     trial.stack.destroy()
     assert state_of(trial.stack) == []
+
+
+@pytest.mark.parametrize(("said", "runs"), [(UNHEARD, 2), ("quota exceeded", 1)])
+def test_only_an_engine_that_heard_nobody_is_asked_again_and_only_once(
+    said: str, runs: int
+) -> None:
+    asked = []
+
+    def failing() -> None:
+        asked.append(said)
+        raise auto.CommandError(auto.CommandResult(stdout="", stderr=f"error: {said}", code=1))
+
+    with pytest.raises(auto.CommandError):
+        heard(failing)
+    assert len(asked) == runs
 
 
 def _told(found: object, expected: object, group: Sequence[Change]) -> str:

@@ -196,6 +196,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     def observe(self: object, *what: object) -> tuple[Window, Tally]:
         return made.observe(*what)  # type: ignore[arg-type]
 
+    monkeypatch.setattr("serving.promotion.engine.PAUSES_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(PrometheusMetrics, "observe", observe)
     monkeypatch.setattr(PrometheusMetrics, "validate", lambda self, subject: None)
     return made
