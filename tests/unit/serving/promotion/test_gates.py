@@ -277,26 +277,32 @@ def test_a_canary_without_comparison_that_fails_every_fifth_request_is_stopped()
     assert ends([alone] * 10) == (Verdict.ROLLBACK, "errors")
 
 
-def test_one_bad_pod_among_equals_is_found_by_rank() -> None:
+def ranking() -> Judge:
+    """Ranks of pods have to speak for harm as well."""
     rules = Rules(dispersion=CALIBRATED.dispersion, witnesses="minimum", seed="7")
-    one = judge_of(contract(), 1, rules)
+    return judge_of(contract(), 1, rules)
+
+
+def test_one_bad_pod_among_equals_is_found_by_rank() -> None:
     pods = {f"s{i}": counts(60, i % 2) for i in range(5)}
     bad = window(
         canary=Arm(counts=counts(60, 12), pods={"c0": counts(60, 12)}),
         stable=Arm(counts=counts(300, 2), pods=pods),
     )
-    assert ends([bad] * 40, one) == (Verdict.ROLLBACK, "errors")
+    assert ends([bad] * 40, ranking()) == (Verdict.ROLLBACK, "errors")
 
 
-def test_a_burst_that_a_stable_pod_has_as_well_is_not_blamed_on_the_canary() -> None:
-    rules = Rules(dispersion=CALIBRATED.dispersion, witnesses="minimum", seed="7")
-    one = judge_of(contract(), 1, rules)
+def burst() -> Window:
+    """Three of stable's pods have it too."""
     pods = {f"s{i}": counts(60, 12 if i < 3 else 0) for i in range(5)}
-    bad = window(
+    return window(
         canary=Arm(counts=counts(60, 12), pods={"c0": counts(60, 12)}),
         stable=Arm(counts=counts(300, 2), pods=pods),
     )
-    assert ends([bad] * 40, one)[0] is Verdict.HOLD
+
+
+def test_a_burst_that_a_stable_pod_has_as_well_is_not_blamed_on_the_canary() -> None:
+    assert ends([burst()] * 40, ranking())[0] is Verdict.HOLD
 
 
 def under_load(canary: Counts, stable: Counts | None = None, *, pods: int = 5) -> Window:
@@ -335,14 +341,8 @@ def test_a_version_under_load_is_not_called_slower_or_queueing_than_stable_witho
 
 
 def test_after_a_load_test_a_burst_of_stables_pods_is_still_not_blamed_on_the_canary() -> None:
-    rules = Rules(dispersion=CALIBRATED.dispersion, witnesses="minimum", seed="7")
-    one = judge_of(contract(), 1, rules)
-    pods = {f"s{i}": counts(60, 12 if i < 3 else 0) for i in range(5)}
-    bad = window(
-        canary=Arm(counts=counts(60, 12), pods={"c0": counts(60, 12)}),
-        stable=Arm(counts=counts(300, 2), pods=pods),
-    )
-    decisions = promote(one, plan(load_test=True), [*[under_load(counts(300))] * 3, *[bad] * 40])
+    traffic = [*[under_load(counts(300))] * 3, *[burst()] * 40]
+    decisions = promote(ranking(), plan(load_test=True), traffic)
     assert (decisions[2].weight, decisions[-1].verdict) == (5, Verdict.HOLD)
 
 
