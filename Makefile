@@ -9,8 +9,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 TOOLCHAIN = PYTHONPATH=platform $(or $(PYTHON),$(error \
 	no Python 3.11, 3.12 or 3.13 on PATH: install one, then repeat)) -m serving.toolchain
 BIN := .venv/bin
-PARALLEL := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
-ALONE := $(BIN)/python -m pytest tests/live
+# tests/lanes.py says which tests run side by side.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -24,26 +24,23 @@ demo: ## set up all it needs, then the whole platform on this machine: good and 
 
 test: ## set up all it needs, then every tier: unit, engine, live
 	@$(TOOLCHAIN) setup engine live
-	@$(PARALLEL) -m "not alone and not full"
-	@$(ALONE) -m "alone and not full"
+	@$(PYTEST) -m "not full"
 
 test-full: ## every tier, and what takes longer still
 	@$(TOOLCHAIN) setup engine live
-	@$(PARALLEL) -m "not alone"
-	@$(ALONE) -m alone
+	@$(PYTEST) -m ""
 
 test-unit: ## no engine, no network
 	@$(TOOLCHAIN) setup unit
-	@$(PARALLEL)
+	@$(PYTEST)
 
 test-engine: ## the real Pulumi engine
 	@$(TOOLCHAIN) setup engine
-	@$(PARALLEL) -m "engine and not full"
+	@$(PYTEST) -m "engine and not full"
 
 test-live: ## real Triton, Envoy, Prometheus
 	@$(TOOLCHAIN) setup live
-	@$(PARALLEL) -m "live and not alone and not full"
-	@$(ALONE) -m "alone and not full"
+	@$(PYTEST) -m "live and not full"
 
 check: ## format, lint, types, import rules, docs, workflows
 	@$(TOOLCHAIN) setup check

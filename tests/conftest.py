@@ -18,6 +18,12 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from tests import cloud
+from tests.lanes import (  # noqa: F401  # hooks, which pytest finds here
+    pytest_collection_modifyitems,
+    pytest_runtest_setup,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 
 # how long an example takes says how busy the machine is
 settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -105,13 +105,6 @@ def test_every_test_of_a_dearer_tier_says_so(tier: str) -> None:
     assert unmarked == []
 
 
-def test_what_needs_the_machine_for_itself_is_where_make_looks_for_it() -> None:
-    mark = "pytest.mark." + "alone"
-    found = [path for path in modules("tests") if mark in path.read_text(encoding="utf-8")]
-    assert found
-    assert {path.parent for path in found} == {ROOT / "tests" / "live"}
-
-
 def test_every_module_begins_by_saying_what_it_is_for() -> None:
     silent = []
     for path in modules("components", "platform/serving", "policies/serving_policies"):

@@ -25,7 +25,7 @@ from tests.live import versions
 from tests.live.envoys import Envoy, running, tenant, version_of
 from tests.live.versions import ONE, TOY, toy
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 GOLDEN = [{"inputs": {"x": [0]}, "outputs": {"executions": [1]}}]
 BODY = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[0]}]}'

@@ -12,7 +12,7 @@ from tests.live.collector import Collector, Span, collecting
 from tests.live.envoys import Envoy, model, running, served, tenant, until
 from tests.live.upstreams import Upstream, upstreams
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 PERCENT = 25
 CALLER = "00f067aa0ba902b7"

@@ -13,7 +13,7 @@ import pytest
 
 from serving.toolchain.recipe import CHECKOUT
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 NOT_CLONED = shutil.ignore_patterns(
     ".venv", ".make", ".git", "__pycache__", ".*_cache", "htmlcov", "build"

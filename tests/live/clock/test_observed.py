@@ -48,7 +48,7 @@ from tests.live.observed import (
 )
 from tests.live.stacks import LocalStack, local_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 TENANTS: Final = {"digits": "vision", "tickets": "language"}
 RATES: Final = {"digits": 60.0, "tickets": 20.0}

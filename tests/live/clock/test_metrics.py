@@ -23,7 +23,7 @@ from tests.exporters import GATEWAY, INTERVAL, Exporters
 from tests.live.prometheus import Scraped, Server, exported, prometheus, with_history
 from tests.unit.serving.promotion.test_metrics import SUBJECT, Watched, names
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 
 class Past(Prometheus):

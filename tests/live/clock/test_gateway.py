@@ -19,7 +19,7 @@ from tests.exporters import Exporters
 from tests.live.envoys import Envoy, model, running, served, tenant, until, version_of
 from tests.live.upstreams import TOLD, Upstream, upstreams
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 CALLERS_FAULT = (400, 404, 429)
 RETRIED = (4, 13, 14)

@@ -24,7 +24,7 @@ from serving.observability.versions import PENDING, QUEUE
 from tests.live.observed import Metrics, load, publish, until
 from tests.live.stacks import ROOT, LocalStack, local_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.alone, pytest.mark.full]
+pytestmark = [pytest.mark.live, pytest.mark.full]
 
 LIMITED, RATIONED, OPEN = "digits", "tickets", "biopsy"
 """By the queue, by the tenant's limit, by nothing."""

@@ -23,7 +23,7 @@ from tests.unit.serving.dashboard.pages import Running
 from tests.unit.serving.promotion.recorded import recorded, simulated, started
 from tests.unit.serving.promotion.windows import contract
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 Scheme: TypeAlias = Literal["light", "dark"]
 LOOKS: tuple[tuple[int, Scheme], ...] = (

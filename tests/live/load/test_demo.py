@@ -18,9 +18,9 @@ from serving.promotion.journal import records
 from serving.promotion.place import open_store
 from serving.promotion.replay import replay
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SERVING = [sys.executable, "-m", "serving.cli"]
 MINUTES = 8
 """Never above it; about five on two processors that do nothing else."""

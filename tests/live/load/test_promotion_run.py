@@ -19,7 +19,7 @@ from serving.promotion.decision import Verdict
 from serving.promotion.record import Decided, Resumed
 from tests.live.promotions import MODEL, STEP, Lab, Run, lab
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 DRIFTING, SOUND, QUEUEING = 7, 8, 9
 """Versions, besides those of the example."""

@@ -16,7 +16,7 @@ from tests.live.forgeries import signed
 from tests.live.key_servers import AUDIENCE, ISSUER, KeyServer, key_server, new_key
 from tests.live.upstreams import Upstream, upstreams
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 REFRESH_SECONDS = 1
 STRANGER = new_key()

@@ -22,7 +22,7 @@ from serving.inference import Protocol, total
 from serving.triton import ADDRESS, ADMIN_HEADER, Server, TritonFailed, running
 from tests.live.versions import ONE, TOY, toy
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 
 def add_model(repository: Path, name: str, source: str = TOY, load_ms: int = 0) -> None:

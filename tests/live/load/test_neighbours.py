@@ -23,7 +23,7 @@ from tests.live.observed import SETTLED_SECONDS, Metrics, publish, token
 from tests.live.samples import held_out
 from tests.live.stacks import ROOT, LocalStack, local_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.alone, pytest.mark.full]
+pytestmark = [pytest.mark.live, pytest.mark.full]
 
 BUNDLE: Final = "mailroom"
 IMAGE, TEXT = "mailroom-image", "mailroom-text"

@@ -27,7 +27,7 @@ from serving.stacks.local.status import addresses
 from tests.live.links import CUTS, Cut, Link, link
 from tests.live.promotions import MODEL, STEP, Lab, lab
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 CUT_SECONDS: Final = 9.0
 """Three windows."""

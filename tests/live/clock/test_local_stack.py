@@ -26,7 +26,7 @@ from tests.live.envoys import until
 from tests.live.key_servers import AUDIENCE, ISSUER, KeyServer, key_server
 from tests.live.stacks import ROOT, LocalStack, local_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 CALLER = "00f067aa0ba902b7"
 

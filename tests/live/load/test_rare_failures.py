@@ -24,7 +24,7 @@ from serving.stacks.local.status import processes
 from tests.live.observed import PATIENCE_SECONDS, publish, until
 from tests.live.promotions import MODEL, STEP, Lab, Run, lab
 
-pytestmark = [pytest.mark.live, pytest.mark.alone, pytest.mark.full]
+pytestmark = [pytest.mark.live, pytest.mark.full]
 
 BREAKING, HALF, SLOW, SLOW_AT_FIRST, SOUND = 10, 30, 40, 50, 60
 """Versions from here on, in the order in which they come."""

@@ -15,7 +15,7 @@ from serving.settings import Release
 from tests.live.envoys import Envoy, model, running, served, tenant, until, version_of
 from tests.live.upstreams import TOLD, Upstream, upstreams
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 CROWD_SECONDS = 0.5
 """Of a request; much longer than it takes two busy processors to send one."""

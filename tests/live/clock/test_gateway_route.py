@@ -22,7 +22,7 @@ from tests.live.envoys import Envoy, free_port, model, running, served, tenant, 
 from tests.live.upstreams import Upstream, upstreams
 from tests.unit.serving.gateway import gateways
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 REFUSED = r"http\.gateway\.rds\.gateway\.update_rejected"
 FAILED = r"http\.gateway\.rds\.gateway\.update_failure"

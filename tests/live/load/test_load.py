@@ -26,7 +26,7 @@ from tests.live.envoys import Envoy, free_port, running, tenant
 from tests.live.samples import held_out
 from tests.live.versions import example, served
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 RATE = 60
 
