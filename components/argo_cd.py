@@ -142,13 +142,18 @@ def project_spec(args: ArgoCdArgs) -> dict[str, Any]:
             for namespace in namespaces
         ],
         "clusterResourceWhitelist": [],
-        # Quotas and policies are the platform's.
+        # Quotas, policies and ways in are the platform's. A route could take the requests of
+        # another tenant's host.
         "namespaceResourceBlacklist": [
             {"group": "", "kind": "LimitRange"},
             {"group": "", "kind": "ResourceQuota"},
+            {"group": "elbv2.k8s.aws", "kind": "*"},
+            {"group": "networking.istio.io", "kind": "*"},
+            {"group": "networking.k8s.io", "kind": "Ingress"},
             {"group": "networking.k8s.io", "kind": "NetworkPolicy"},
             {"group": "rbac.authorization.k8s.io", "kind": "Role"},
             {"group": "rbac.authorization.k8s.io", "kind": "RoleBinding"},
+            {"group": "security.istio.io", "kind": "*"},
         ],
     }
 
@@ -165,13 +170,8 @@ def application_spec(repository: str, revision: str, application: Application) -
             "automated": {"prune": True, "selfHeal": True},
             "syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true"],
         },
-        # Replicas are KEDA's and weights the promotion's: healing would undo them.
+        # Replicas are KEDA's: healing would undo them.
         "ignoreDifferences": [
             {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]},
-            {
-                "group": "networking.istio.io",
-                "kind": "VirtualService",
-                "jqPathExpressions": [".spec.http[].route[].weight"],
-            },
         ],
     }

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
 from components import mesh
-from components.addon import Addon, AddonArgs, Installation
+from components.addon import Addon, AddonArgs, CustomObject, Installation
 from components.charts import ISTIO_GATEWAY
 from components.gateway_objects import (
     HTTP_PORT,
@@ -25,6 +25,8 @@ from components.gateway_objects import (
     objects,
     service_spec,
 )
+from components.gateway_tokens import Tokens, token_objects
+from components.load_balancer_controller import READINESS, hostname
 from components.mesh_policies import INJECTION, PROXY_METRICS_PORT, XDS_PORT
 from components.network_policy import (
     ANYWHERE,
@@ -57,6 +59,8 @@ class GatewayArgs:
     """Where spans are sent outside of the cluster; its addresses are nobody's to know."""
     latency_edges_ms: Sequence[float] = ()
     """Of the histogram of requests' durations; Envoy's own where there is none."""
+    tokens: Tokens | None = None
+    """What callers are known by; unless there are any, nobody comes through."""
 
 
 class Gateway(pulumi.ComponentResource):
@@ -74,9 +78,9 @@ class Gateway(pulumi.ComponentResource):
                 surroundings=args.surroundings,
                 namespace=NAMESPACE,
                 security="restricted",
-                labels={**INJECTION, "elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"},
+                labels={**INJECTION, **READINESS},
                 passes=passes(args),
-                after=objects(args.domain),
+                after=after(args),
                 releases={
                     WORKLOAD: Installation(chart=ISTIO_GATEWAY, values=values(args)),
                 },
@@ -104,15 +108,8 @@ class Gateway(pulumi.ComponentResource):
                 delete_before_replace=True,
             ),
         )
-        self.hostname = service.status.apply(_hostname)
+        self.hostname = service.status.apply(hostname)
         self.register_outputs({"hostname": self.hostname})
-
-
-def _hostname(status: Any) -> str:
-    """Nothing is known of it in a preview."""
-    if status is None or status.load_balancer is None or not status.load_balancer.ingress:
-        return ""
-    return str(status.load_balancer.ingress[0].hostname)
 
 
 def load_balancer_tags(cluster_name: str) -> Mapping[str, str]:
@@ -121,6 +118,11 @@ def load_balancer_tags(cluster_name: str) -> Mapping[str, str]:
         "elbv2.k8s.aws/cluster": cluster_name,
         "service.k8s.aws/stack": f"{NAMESPACE}/{WORKLOAD}",
     }
+
+
+def after(args: GatewayArgs) -> Mapping[str, CustomObject]:
+    tokens = token_objects(args.tokens) if args.tokens else {}
+    return {**objects(args.domain), **tokens}
 
 
 def values(args: GatewayArgs) -> dict[str, Any]:

@@ -55,6 +55,9 @@ _ISTIO: Final = f"registry.istio.io/release/{{}}:{charts.ISTIOD.version}"
 _KEDA: Final = f"ghcr.io/kedacore/{{}}:{charts.KEDA.version}"
 
 PYTHON: Final = Image(name="public.ecr.aws/docker/library/python:3.13-slim", key=())
+AWS_CLI: Final = Image(name="public.ecr.aws/aws-cli/aws-cli:2.37.1", key=())
+OURS: Final = (PYTHON, AWS_CLI)
+"""Of our own pods."""
 
 IMAGES: Final[Mapping[Chart, Sequence[Image]]] = {
     charts.ALLOY: _images(("docker.io/grafana/alloy:v1.18.1", "image/digest", DIGEST)),
@@ -168,7 +171,8 @@ def pinned(chart: Chart, values: Mapping[str, Any], digests: Mapping[str, str]) 
 
 def unpinned(used: Sequence[Chart], digests: Mapping[str, str]) -> Sequence[str]:
     """Images of these charts, and of our own pods, that go by their tags."""
-    names = {image.name for chart in used for image in IMAGES.get(chart, ())} | {PYTHON.name}
+    names = {image.name for chart in used for image in IMAGES.get(chart, ())}
+    names |= {image.name for image in OURS}
     return sorted(names - digests.keys())
 
 

@@ -1,4 +1,5 @@
-"""The AWS Load Balancer Controller: a network load balancer for each Service that asks for one."""
+"""The AWS Load Balancer Controller: a network load balancer for each Service that asks for one, or
+an application load balancer for the Ingresses of one class."""
 
 from __future__ import annotations
 
@@ -21,6 +22,9 @@ WEBHOOK_PORT: Final = 9443
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """TLS 1.2 and 1.3, with forward secrecy."""
+
+READINESS: Final[Mapping[str, str]] = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
+"""Label of the namespaces whose pods are ready when their load balancer says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,14 @@ class LoadBalancerController(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace})
 
 
+def hostname(status: Any) -> str:
+    """Of the load balancer that it made for a Service or an Ingress, by the object's status.
+    Nothing is known of it in a preview."""
+    if status is None or status.load_balancer is None or not status.load_balancer.ingress:
+        return ""
+    return str(status.load_balancer.ingress[0].hostname)
+
+
 def values(args: LoadBalancerControllerArgs) -> dict[str, Any]:
     around = args.surroundings
     return {
@@ -85,7 +97,7 @@ def values(args: LoadBalancerControllerArgs) -> dict[str, Any]:
         # It would stand in the way of every new Service of the cluster, for the sake of those
         # that ask for a load balancer without saying which.
         "enableServiceMutatorWebhook": False,
-        # The platform has no Ingress and no web application firewall.
+        # Ingresses have a class of their own or none, and nobody a web application firewall.
         "createIngressClassResource": False,
         "ingressClassParams": {"create": False},
         "enableShield": False,

@@ -12,7 +12,13 @@ import pulumi
 from components.addon import Addon, AddonArgs, Installation
 from components.charts import ISTIO_BASE, ISTIO_CNI, ISTIOD
 from components.mesh_policies import INJECTION, XDS_PORT, Tracing, mesh_config, policies
-from components.network_policy import from_api_server, from_monitoring, into, to_api_server
+from components.network_policy import (
+    from_api_server,
+    from_monitoring,
+    into,
+    to_api_server,
+    to_https,
+)
 from components.pods import resources, spread
 from components.surroundings import Surroundings
 
@@ -29,6 +35,8 @@ class MeshArgs:
     access_log: Mapping[str, str]
     """Field of a line → what Envoy puts there."""
     tracing: Tracing | None = None
+    fetches_keys: bool = False
+    """Of callers' tokens, from where their issuer publishes them."""
 
 
 class Mesh(pulumi.ComponentResource):
@@ -62,6 +70,7 @@ class Mesh(pulumi.ComponentResource):
                 namespace=NAMESPACE,
                 security="restricted",
                 passes={
+                    **({"keys": to_https()} if args.fetches_keys else {}),
                     "api-server": to_api_server(around),
                     "webhook": from_api_server(around, WEBHOOK_PORT),
                     "metrics": from_monitoring(around, METRICS_PORT),

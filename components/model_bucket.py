@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 
 from components.bucket import Bucket, BucketArgs, Lock
+
+ENDS: Final = ("", "/*")
+"""How a folder is asked for, and all that lies in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +51,29 @@ class ModelBucket(pulumi.ComponentResource):
         self.key_arn = pulumi.Output.from_input(args.key_arn)
         self.register_outputs({"bucket": self.bucket, "arn": self.arn, "key_arn": self.key_arn})
 
-    def read_policy(self, prefix: str) -> pulumi.Output[str]:
+    def read_policy(self, *prefixes: str) -> pulumi.Output[str]:
         return pulumi.Output.all(self.arn, self.key_arn).apply(
-            lambda arns: json.dumps(read_policy(arns[0], arns[1], prefix))
+            lambda arns: json.dumps(read_policy(arns[0], arns[1], *prefixes))
         )
 
 
-def read_policy(bucket_arn: str, key_arn: str, prefix: str) -> dict[str, object]:
-    """Read what lies under one prefix, and nothing else."""
+def read_policy(bucket_arn: str, key_arn: str, *prefixes: str) -> dict[str, object]:
+    """Read what lies under these prefixes, and nothing else."""
+    folders = sorted(prefixes)
     statements = [
         {
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": bucket_arn,
-            "Condition": {"StringLike": {"s3:prefix": [prefix, f"{prefix}/*"]}},
+            "Condition": {
+                "StringLike": {"s3:prefix": [f"{each}{end}" for each in folders for end in ENDS]}
+            },
         },
-        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket_arn}/{prefix}/*"},
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": [f"{bucket_arn}/{each}/*" for each in folders],
+        },
         {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn},
     ]
     return {"Version": "2012-10-17", "Statement": statements}

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.addon import Addon, AddonArgs
-from components.model_cache_pods import NAME, ON_THE_NODE, daemon_set
+from components.model_cache_pods import KEPT, NAME, ON_THE_NODE, daemon_set
 from components.model_store import FOLDER, PUBLISHER, READER
 from components.model_volume import CAPACITY, ModelVolume, ModelVolumeArgs
 from components.surroundings import Surroundings
@@ -35,6 +35,7 @@ class ModelCacheArgs:
 
 
 class ModelCache(pulumi.ComponentResource):
+    namespace: pulumi.Output[str]
     claims: Mapping[str, pulumi.Output[str]]
     """Tenant → what a pod of its namespace names to mount its part, which it cannot write to."""
 
@@ -95,11 +96,12 @@ class ModelCache(pulumi.ComponentResource):
             spec=daemon_set(args.surroundings, _name(script), _name(wanted), source.claim),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[addon]),
         )
+        self.namespace = addon.namespace
         self.claims = {
             tenant: self._claim(f"{name}-{tenant}", tenant, namespace)
             for tenant, namespace in args.namespaces.items()
         }
-        self.register_outputs({"claims": self.claims})
+        self.register_outputs({"namespace": self.namespace, "claims": self.claims})
 
     def _claim(self, name: str, tenant: str, namespace: pulumi.Input[str]) -> pulumi.Output[str]:
         """One volume that is another folder on each node."""
@@ -128,6 +130,34 @@ class ModelCache(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[volume]),
         )
         return _name(claim)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedVersionsArgs:
+    namespace: pulumi.Input[str]
+    """Of the cache."""
+    served: str
+    """As `wanted` of the cache."""
+
+
+class ServedVersions(pulumi.ComponentResource):
+    """What nodes keep even if it is no longer wanted: made after the routes, so that a version
+    stays on the nodes for as long as a route may send to it."""
+
+    name: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: ServedVersionsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("serving:index:ServedVersions", name, None, opts)
+        served = k8s.core.v1.ConfigMap(
+            name,
+            metadata={"name": KEPT, "namespace": args.namespace},
+            data={"kept.json": args.served},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.name = _name(served)
+        self.register_outputs({"name": self.name})
 
 
 def _name(resource: Any) -> pulumi.Output[str]:

@@ -13,6 +13,9 @@ from components.surroundings import Surroundings
 
 NAME: Final = "prefetch"
 
+KEPT: Final = "kept"
+"""The ConfigMap of what is still served, which comes later."""
+
 ON_THE_NODE: Final = "/var/lib/kubelet/plugins/serving.model-cache"
 """Below the kubelet's folder, which lies on a node's own fast disks where it has some."""
 
@@ -42,13 +45,19 @@ def daemon_set(
                         NAME,
                         "prefetch.py",
                         around,
-                        {"WANTED": "/wanted/wanted.json", "SOURCE": "/source", "CACHE": "/cache"},
-                        {"wanted": False, "source": False, "cache": True},
+                        {
+                            "WANTED": "/wanted/wanted.json",
+                            "KEPT": "/kept/kept.json",
+                            "SOURCE": "/source",
+                            "CACHE": "/cache",
+                        },
+                        {"wanted": False, "kept": False, "source": False, "cache": True},
                     )
                 ],
                 "volumes": [
                     *volumes(script),
                     {"name": "wanted", "config_map": {"name": wanted}},
+                    {"name": "kept", "config_map": {"name": KEPT, "optional": True}},
                     {
                         "name": "source",
                         "persistent_volume_claim": {"claim_name": source, "read_only": True},

@@ -16,6 +16,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict
 
+from components.load_balancer_controller import READINESS
 from components.mesh_policies import INJECTION, PROXY_METRICS_PORT, XDS_PORT
 from components.network_policy import (
     ANYWHERE,
@@ -35,9 +36,10 @@ OTLP_PORTS: Final = (4317, 4318)
 CONTAINER_LIMITS: Final[LimitRangeItemArgsDict] = {
     "type": "Container",
     "default_request": {"cpu": "100m", "memory": "256Mi"},
-    "default": {"cpu": "1", "memory": "1Gi"},
+    "default": {"memory": "1Gi"},
 }
-"""For containers that say nothing themselves; the quota refuses them otherwise."""
+"""For containers that say nothing themselves; the quota refuses them otherwise. A limit of CPU
+would be every container's that has none, and keep out those that request more."""
 
 VIEWER_RULES: Final[Sequence[PolicyRuleArgsDict]] = (
     {
@@ -65,10 +67,12 @@ class TenantArgs:
     memory: str
     kubernetes_version: str
     """Whose Pod Security rules hold: `1.35`."""
-    gateway_namespace: str
-    """Where inference requests come from."""
-    mesh_namespace: str
-    """Where the pods' proxies learn who is who."""
+    gateway_namespace: str | None = None
+    """Where inference requests come from, in a mesh."""
+    mesh_namespace: str | None = None
+    """Where the pods' proxies learn who is who; none have one where there is no mesh."""
+    gateway_cidrs: Sequence[str] = ()
+    """Where inference requests come from, without a mesh: the load balancer's networks."""
     monitoring_namespace: str
     """Where metrics are read from."""
     tracing_namespace: str | None = None
@@ -78,6 +82,13 @@ class TenantArgs:
     lets pods speak to that host alone."""
     egress_cidrs: pulumi.Input[Sequence[str]]
     """What pods may reach over HTTPS. One input for all: S3 says how many only when asked."""
+
+    def __post_init__(self) -> None:
+        meshed = (self.gateway_namespace is not None, self.mesh_namespace is not None)
+        if meshed not in ((True, True), (False, False)) or all(meshed) == bool(self.gateway_cidrs):
+            raise ValueError(
+                "a tenant must have gateway_namespace and mesh_namespace, or gateway_cidrs"
+            )
 
 
 class Tenant(pulumi.ComponentResource):
@@ -130,7 +141,7 @@ def namespace_labels(name: str, args: TenantArgs) -> dict[str, str]:
     return {
         "tenant": name,
         "owner": args.team,
-        **INJECTION,
+        **(READINESS if args.mesh_namespace is None else INJECTION),
         "pod-security.kubernetes.io/enforce": "restricted",
         "pod-security.kubernetes.io/enforce-version": f"v{args.kubernetes_version}",
     }
@@ -150,13 +161,19 @@ def quota(args: TenantArgs) -> dict[str, str]:
 
 def network_policies(args: TenantArgs) -> Mapping[str, NetworkPolicySpecArgsDict]:
     """Nothing passes but what one of the others lets through."""
-    metrics_ports = (METRICS_PORT, PROXY_METRICS_PORT)
-    found: dict[str, NetworkPolicySpecArgsDict] = {
+    # Some engines have their metrics where they are asked; a proxy adds them to its own.
+    metrics_ports = [INFERENCE_PORTS[0], METRICS_PORT]
+    gateway = addresses(*args.gateway_cidrs)
+    found: dict[str, NetworkPolicySpecArgsDict] = {}
+    if args.gateway_namespace is not None and args.mesh_namespace is not None:
+        metrics_ports = [METRICS_PORT, PROXY_METRICS_PORT]
+        gateway = [pods_of(args.gateway_namespace)]
+        found["mesh"] = out_to(pods_of(args.mesh_namespace), ports=[XDS_PORT])
+    found |= {
         "default-deny": DEFAULT_DENY,
-        "gateway": into(pods_of(args.gateway_namespace), ports=INFERENCE_PORTS),
+        "gateway": into(*gateway, ports=INFERENCE_PORTS),
         "metrics": into(pods_of(args.monitoring_namespace), ports=metrics_ports),
         "dns": NAMES,
-        "mesh": out_to(pods_of(args.mesh_namespace), ports=[XDS_PORT]),
         "aws": _egress(pulumi.Output.from_input(args.egress_cidrs).apply(_https_to)),
     }
     if args.tracing_namespace is not None:

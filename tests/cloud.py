@@ -8,7 +8,7 @@ from typing import Any, Final
 ACCOUNT: Final = "123456789012"
 ISSUER: Final = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 HOSTNAME: Final = "istio-ingress-0123456789abcdef.elb.us-east-1.amazonaws.com"
-"""Of the load balancer that its controller makes for the gateway's Service."""
+"""Of the load balancer that its controller makes for the gateway's Service, or for an Ingress."""
 S3_CIDRS: Final = ("198.51.100.0/24", "203.0.113.0/24")
 
 CONTROL_PLANE: Final = "aws:eks/cluster:Cluster"
@@ -44,6 +44,9 @@ _COMPUTED: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, An
         if inputs["spec"]["type"] == "LoadBalancer"
         else {}
     ),
+    "kubernetes:networking.k8s.io/v1:Ingress": lambda *_: {
+        "status": {"loadBalancer": {"ingress": [{"hostname": HOSTNAME}]}}
+    },
     "pulumi-python:dynamic/serving:Process": lambda *_: {"pid": 4711},
     "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
 }

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--imports", type=int, default=15, help="rounds of fresh processes")
     parser.add_argument("--out", type=Path, default=HERE, help="where result.md and .json go")
     asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
     imported = imports.rounds(asked.imports)
     with (
         tempfile.TemporaryDirectory(prefix="serving-benchmark-") as folder,

@@ -18,6 +18,8 @@ from typing import Any, Final, TypeVar
 import yaml
 from pulumi import automation as auto
 
+from serving.contract.check import load
+from serving.contract.model import contract_digest
 from tests.engine.conftest import ROOT, Engine, Steps
 
 STACK: Final = "prod"
@@ -200,11 +202,12 @@ def _catalogs(folder: Path) -> None:
             shutil.copytree(ROOT / "platform" / kind, folder / name / kind)
         file = folder / name / "models" / "digits.yaml"
         described = yaml.safe_load(file.read_text(encoding="utf-8"))
+        contract = contract_digest(load(file), 1)
         described["versions"] = {
             number: {
                 "source": "somewhere",
                 "digest": f"sha256:{64 * '1'}",
-                "contract": f"sha256:{64 * '1'}",
+                "contract": contract,
             }
             for number in (1, 2, 3)
         }

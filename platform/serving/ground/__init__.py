@@ -20,7 +20,7 @@ def ground_of(stack: str, tell: Callable[[str], None] = lambda _: None) -> Groun
             return local.ground(project, settings, tell)
         case other:
             raise InputError(
-                f"{project.file}: its target is not served by promotions yet: what runs in the "
-                f"cluster ({type(other).__name__.removesuffix('Settings').lower()}) is not built; "
-                "name a local stack with --stack"
+                f"{project.file}: promotions do not reach stacks of target "
+                f"{type(other).__name__.removesuffix('Settings').lower()} yet: set weights there "
+                "by hand (docs/layers/services.md), or name a local stack with --stack"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from serving.identity.document import ANY, Condition, Document, Statement, allow, document
 from serving.identity.scope import PARTITION, Scope
@@ -12,6 +12,9 @@ _LOAD_BALANCER: Final = "elbv2.k8s.aws/cluster"
 """The controller's tag on all that it makes; its value is the cluster's name."""
 
 _ELB: Final = "elasticloadbalancing"
+
+_Kind: TypeAlias = Literal["net", "app"]
+"""Of a load balancer, as ARNs have it."""
 
 
 def vpc_cni(scope: Scope) -> Document:
@@ -57,10 +60,24 @@ def vpc_cni(scope: Scope) -> Document:
 def load_balancer_controller(scope: Scope) -> Document:
     """Of what its own policy (v3.5.0) allows for every load balancer of the account, the part for
     network load balancers of one cluster: there is no Ingress, and no web application firewall."""
-    return document(_looking(), _linked_role(scope), *_security_groups(scope), *_balancing(scope))
+    return document(
+        _looking(), _linked_role(scope), *_security_groups(scope), *_balancing(scope, "net")
+    )
 
 
-def _looking() -> Statement:
+def ingress_controller(scope: Scope) -> Document:
+    """The same controller where there is no mesh, and no Service but an Ingress asks for a load
+    balancer. Its certificate is told, so none is looked for."""
+    return document(
+        _looking("DescribeRules"),
+        _linked_role(scope),
+        *_security_groups(scope),
+        *_balancing(scope, "app"),
+        *_routing(scope),
+    )
+
+
+def _looking(*more: str) -> Statement:
     ec2 = (
         "DescribeAccountAttributes",
         "DescribeAddresses",
@@ -88,6 +105,7 @@ def _looking() -> Statement:
         "DescribeTargetGroupAttributes",
         "DescribeTargetGroups",
         "DescribeTargetHealth",
+        *more,
     )
     return allow([*(f"ec2:{each}" for each in ec2), *(f"{_ELB}:{each}" for each in elb)], ANY)
 
@@ -118,9 +136,9 @@ def _security_groups(scope: Scope) -> list[Statement]:
     ]
 
 
-def _balancing(scope: Scope) -> list[Statement]:
-    tops = [scope.arn(_ELB, f"{kind}/*/*") for kind in ("loadbalancer/net", "targetgroup")]
-    all_ = [*tops, scope.arn(_ELB, "listener/net/*/*/*")]
+def _balancing(scope: Scope, balancer: _Kind) -> list[Statement]:
+    tops = [scope.arn(_ELB, f"{kind}/*/*") for kind in (f"loadbalancer/{balancer}", "targetgroup")]
+    all_ = [*tops, scope.arn(_ELB, f"listener/{balancer}/*/*/*")]
     creating = ("CreateListener", "CreateLoadBalancer", "CreateTargetGroup")
     changing = (
         "AddListenerCertificates",
@@ -151,6 +169,20 @@ def _balancing(scope: Scope) -> list[Statement]:
         allow([f"{_ELB}:AddTags", f"{_ELB}:RemoveTags"], all_, _ours_kept(scope)),
         # A new listener is asked for by its load balancer.
         allow([f"{_ELB}:{action}" for action in changing], all_, _ours(scope)),
+    ]
+
+
+def _routing(scope: Scope) -> list[Statement]:
+    listeners = scope.arn(_ELB, "listener/app/*/*/*")
+    rules = scope.arn(_ELB, "listener-rule/app/*/*/*/*")
+    new = {"StringEquals": {**_requested(scope), f"{_ELB}:CreateAction": "CreateRule"}}
+    changing = ("DeleteRule", "ModifyRule", "SetRulePriorities")
+    return [
+        # A new rule is asked for by its listener.
+        allow([f"{_ELB}:CreateRule"], listeners, _ours(scope)),
+        allow([f"{_ELB}:AddTags"], rules, new),
+        allow([f"{_ELB}:AddTags", f"{_ELB}:RemoveTags"], rules, _ours_kept(scope)),
+        allow([f"{_ELB}:{action}" for action in changing], rules, _ours(scope)),
     ]
 
 

@@ -103,15 +103,26 @@ def _copied(source: Path, target: Path, alive: Callable[[], None]) -> str:
     return found.hexdigest()
 
 
+def named(*files: Path) -> Mapping[str, str]:
+    """What any of them names; the first has the last word, and the others may be missing."""
+    first, *others = files
+    found: dict[str, str] = {}
+    for file in others:
+        if file.exists():
+            found |= json.loads(file.read_text())
+    found |= json.loads(first.read_text())
+    return found
+
+
 def main() -> None:
-    wanted, source, cache, alive = (
-        Path(os.environ[name]) for name in ("WANTED", "SOURCE", "CACHE", "ALIVE")
+    wanted, kept, source, cache, alive = (
+        Path(os.environ[name]) for name in ("WANTED", "KEPT", "SOURCE", "CACHE", "ALIVE")
     )
     if "--alive" in sys.argv:
         sys.exit(time.time() - alive.stat().st_mtime > ALIVE_SECONDS)
     while True:
         alive.touch()
-        for event in keep(json.loads(wanted.read_text()), source, cache, alive.touch):
+        for event in keep(named(wanted, kept), source, cache, alive.touch):
             sys.stdout.write(f"{json.dumps(event)}\n")
             sys.stdout.flush()
         time.sleep(PAUSE_SECONDS)

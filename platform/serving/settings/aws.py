@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from serving.contract.fields import Email, Name, Section
 from serving.pools.pool import Pool, Zones
+from serving.settings.identity import Identity
 from serving.settings.stack import Settings
 
 SERVICES: Final = IPv4Network("172.20.0.0/16")
@@ -96,6 +97,12 @@ class Gateway(Section):
         if self.private_principals and self.public_access_cidrs:
             raise ValueError("expected private_principals or public_access_cidrs, not both")
         return self
+
+
+class Mesh(Section):
+    enabled: bool = True
+    """Istio routes the traffic. Without it an application load balancer does, by the same weights,
+    and what only the mesh has is gone: see `docs/layers/cluster.md`."""
 
 
 class Traces(Section):
@@ -199,6 +206,9 @@ class AwsSettings(Settings):
     """Name → equal nodes, in a group for each zone. Models are placed on those whose `workload`
     they ask for: `cpu-compute`, `gpu`, `gpu-vllm`, `gpu-vllm-large`, `gpu-mig`, `gpu-shared`."""
     gateway: Gateway
+    mesh: Mesh = Mesh()
+    identity: Identity | None = None
+    """Nobody may ask a model unless it is named."""
     traces: Traces | None = None
     gitops: GitOps | None = None
     digests: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(

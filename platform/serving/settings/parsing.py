@@ -49,6 +49,13 @@ def _unsound(settings: AwsSettings, document: Document) -> Iterator[Problem]:
             expected=f"one of {', '.join(known)}",
             do="pin them in platform/serving/data/kubernetes_versions.yaml",
         )
+    if settings.gateway.private_principals and not settings.mesh.enabled:
+        yield document.problem(
+            ("gateway", "private_principals"),
+            "needs a network load balancer, which there is none of without the mesh",
+            got=", ".join(settings.gateway.private_principals),
+            expected="nobody, or mesh.enabled to be true",
+        )
     for found in check(settings.pools, settings.network.zones, settings.environment):
         yield document.problem(
             ("pools", *found.fields[0]),

@@ -44,4 +44,5 @@ class Settings(Section):
     policy_packs: tuple[str, ...] = ()
     """Folders of CrossGuard packs; every update that a promotion makes runs under them."""
     releases: dict[Name, Release] = Field(default_factory=dict)
-    """Only the promotion writes here."""
+    """Which versions of a model take traffic. On local stacks only the promotion writes here; on
+    AWS people do, and raise `revision`."""

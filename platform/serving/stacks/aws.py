@@ -28,7 +28,7 @@ from serving.contract.fields import show_cpu, show_memory
 from serving.contract.model import S3Repository
 from serving.settings import AwsSettings
 from serving.stacks import cluster as layers
-from serving.stacks import foundation, model_cache, nodes
+from serving.stacks import foundation, model_cache, nodes, services, ways_in
 from serving.stacks.cluster import Layer
 from serving.stacks.foundation import Place
 from serving.stacks.ground import MONITORING_NAMESPACE, Ground
@@ -48,6 +48,7 @@ def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
     check_releases(settings.releases, catalog)
     capacity = report(settings, catalog)
     refuse_misfits(settings, capacity)
+    services.refuse_unservable(settings, catalog)
     name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
     account = aws.Provider("aws", region=settings.region, default_tags={"tags": tags(settings)})
 
@@ -117,13 +118,27 @@ def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
     )
     layer = layers.build(ground, catalog)
     namespaces = _tenants(settings, catalog, endpoints, store, layer, kubernetes)
-    model_cache.build(ground, catalog, store, namespaces)
+    readers = _readers(catalog, bucket, identity)
+    cache = model_cache.build(ground, catalog, bucket, store, namespaces)
+    served = services.build(
+        ground,
+        catalog,
+        services.Beneath(
+            namespaces=namespaces,
+            copies=cache.claims if cache else {},
+            readers=readers,
+            carries=layer.carries,
+        ),
+    )
+    if cache:
+        made = [each.made for each in served.values() if each.made is not None]
+        model_cache.keep(ground, catalog, cache, made)
     roles = {
         **add_ons,
         **controllers,
         **layer.roles,
         **of_promotions(identity, bucket),
-        **_readers(catalog, bucket, identity),
+        **readers,
     }
 
     outputs = Outputs(
@@ -134,6 +149,7 @@ def build(settings: AwsSettings, catalog: Catalog) -> Outputs:
         image_repositories=images.urls,
         audit_bucket=trail.bucket,
         gateway=layer.gateway.hostname,
+        models={model: each.host for model, each in served.items()},
         capacity=document(capacity),
         pod_roles={pod: role.arn for pod, role in roles.items()},
         releases={
@@ -228,6 +244,7 @@ def _tenants(
 ) -> Mapping[str, pulumi.Output[str]]:
     """Their namespaces."""
     opts = pulumi.ResourceOptions(providers=[kubernetes])
+    meshed = settings.mesh.enabled
     namespaces: dict[str, pulumi.Output[str]] = {}
     for tenant in catalog.tenants.values():
         built = Tenant(
@@ -240,8 +257,9 @@ def _tenants(
                 cpu=show_cpu(tenant.quota.cpu),
                 memory=show_memory(tenant.quota.memory),
                 kubernetes_version=settings.cluster.version,
-                gateway_namespace=gateway.NAMESPACE,
-                mesh_namespace=mesh.NAMESPACE,
+                gateway_namespace=gateway.NAMESPACE if meshed else None,
+                mesh_namespace=mesh.NAMESPACE if meshed else None,
+                gateway_cidrs=() if meshed else ways_in.load_balancer_networks(settings),
                 monitoring_namespace=MONITORING_NAMESPACE,
                 tracing_namespace=layer.tracing_namespace,
                 collector_port=layer.collector_port,
@@ -272,7 +290,7 @@ def _readers(
             model.name,
             catalog.tenants[model.tenant].namespace,
             model.name,
-            bucket.read_policy(prefix=model.name),
+            bucket.read_policy(model.name),
         )
         for model in catalog.models.values()
         if isinstance(model.repository, S3Repository)

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 import pulumi
-import pulumi_aws as aws
 
 from components import loki, tempo
 from components.argo_cd import Application, ArgoCd, ArgoCdArgs
+from components.balancer import Balancer
 from components.block_storage import BlockStorage, BlockStorageArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.cluster_autoscaler import ClusterAutoscaler, ClusterAutoscalerArgs
 from components.external_secrets import ExternalSecrets, ExternalSecretsArgs
-from components.gateway import Gateway, GatewayArgs
+from components.gateway import Gateway
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.irsa import ServiceAccountRole
 from components.keda import Keda, KedaArgs
 from components.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
-from components.mesh import Mesh, MeshArgs
 from components.monitoring import Monitoring
 from components.node_health import NodeHealth, NodeHealthArgs
 from components.private_service import PrivateService
 from serving.catalog import Catalog
 from serving.contract.placement import GPU_TAINT
 from serving.errors import InputError
-from serving.gateway.access_log import MESH_FIELDS
 from serving.observability import gpus as gpu_rules
-from serving.observability.edges import histogram_edges
-from serving.stacks import gpus, karpenter, load_balancer, telemetry
+from serving.stacks import gpus, karpenter, telemetry, ways_in
 from serving.stacks.charts import warn_of_movable
 from serving.stacks.ground import MONITORING_NAMESPACE, Ground
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    gateway: Gateway
+    gateway: Gateway | Balancer
+    """The first where there is a mesh, the second where there is none."""
     private_service: PrivateService | None
     tracing_namespace: str | None
     """Where tenants' servers send spans, if that is in the cluster."""
@@ -45,6 +43,8 @@ class Layer:
     """Where they send them, if it is not."""
     roles: Mapping[str, ServiceAccountRole]
     """Of those whose work the layer itself brings along, by their names."""
+    carries: Sequence[pulumi.Resource]
+    """What models are reached, measured and scaled by."""
 
 
 def build(ground: Ground, catalog: Catalog) -> Layer:
@@ -72,29 +72,22 @@ def build(ground: Ground, catalog: Catalog) -> Layer:
         "certificates", CertManagerArgs(surroundings=ground.around), ground.after(monitoring)
     )
     balancers = _load_balancers(ground, monitoring, certificates)
-    mesh = Mesh(
-        "mesh",
-        MeshArgs(
-            surroundings=ground.around,
-            region=settings.region,
-            access_log=MESH_FIELDS,
-            tracing=telemetry.tracing(ground),
-        ),
-        ground.after(monitoring),
+    way_in = ways_in.build(
+        ground,
+        catalog,
+        ways_in.Beneath(monitoring=monitoring, certificates=certificates, balancers=balancers),
     )
-    gateway = _gateway(ground, catalog, mesh, certificates, balancers)
-    balancer = load_balancer.of_gateway(ground, gateway)
-    load_balancer.alarms(ground, balancer)
     devices = _gpus(ground, monitoring)
     _node_health(ground, monitoring)
-    roles |= _scaling(ground, monitoring, devices)
+    roles |= _node_scaling(ground, monitoring, devices)
     _delivery(ground, catalog, monitoring)
     return Layer(
-        gateway=gateway,
-        private_service=load_balancer.private_service(ground, gateway, balancer),
+        gateway=way_in.gateway,
+        private_service=way_in.private_service,
         tracing_namespace=tempo.NAMESPACE if telemetry.in_tempo(ground) else None,
         collector_port=telemetry.collector_port(ground),
         roles=roles,
+        carries=[way_in.gateway, monitoring, _pod_scaling(ground, monitoring)],
     )
 
 
@@ -132,36 +125,6 @@ def _load_balancers(
     )
 
 
-def _gateway(
-    ground: Ground,
-    catalog: Catalog,
-    mesh: Mesh,
-    certificates: CertManager,
-    balancers: LoadBalancerController,
-) -> Gateway:
-    wanted = ground.place.settings.gateway
-    certificate = aws.acm.get_certificate_output(
-        domain=f"*.{wanted.domain}",
-        statuses=["ISSUED"],
-        types=["AMAZON_ISSUED", "IMPORTED"],
-        most_recent=True,
-        opts=pulumi.InvokeOptions(provider=ground.account),
-    )
-    return Gateway(
-        "gateway",
-        GatewayArgs(
-            surroundings=ground.around,
-            domain=wanted.domain,
-            certificate_arn=certificate.arn,
-            public_access_cidrs=[str(cidr) for cidr in wanted.public_access_cidrs],
-            tracing_namespace=tempo.NAMESPACE if telemetry.in_tempo(ground) else None,
-            collector_port=telemetry.collector_port(ground),
-            latency_edges_ms=histogram_edges(catalog.models.values()),
-        ),
-        ground.after(mesh, certificates, balancers),
-    )
-
-
 def _gpus(ground: Ground, monitoring: Monitoring) -> GpuOperator:
     pools = list(ground.place.settings.pools.values())
     counters = (files("serving") / "data" / "dcgm_counters.csv").read_text(encoding="utf-8")
@@ -188,16 +151,21 @@ def _node_health(ground: Ground, monitoring: Monitoring) -> None:
     )
 
 
-def _scaling(
+def _pod_scaling(ground: Ground, monitoring: Monitoring) -> Keda:
+    # Queues have no role here yet: who reads one comes with it.
+    return Keda(
+        "pod-scaling",
+        KedaArgs(
+            surroundings=ground.around, cluster_name=ground.place.name, account_annotations={}
+        ),
+        ground.after(monitoring),
+    )
+
+
+def _node_scaling(
     ground: Ground, monitoring: Monitoring, devices: GpuOperator
 ) -> Mapping[str, ServiceAccountRole]:
     place = ground.place
-    # Queues have no role here yet: who reads one comes with it.
-    Keda(
-        "pod-scaling",
-        KedaArgs(surroundings=ground.around, cluster_name=place.name, account_annotations={}),
-        ground.after(monitoring),
-    )
     if place.settings.cluster.autoscaler == "karpenter":
         # A node whose GPUs nobody offers would never be done.
         return {"karpenter": karpenter.node_scaling(ground, [monitoring, devices])}

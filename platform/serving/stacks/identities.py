@@ -115,12 +115,14 @@ def of_controllers(
 ) -> Mapping[str, ServiceAccountRole]:
     """Of those that are installed as charts, each in a namespace of its own."""
     settings = identity.place.settings
+    meshed = settings.mesh.enabled
+    balancing = network.load_balancer_controller if meshed else network.ingress_controller
     found = {
         "load-balancer-controller": identity.role(
             "load-balancer-controller",
             load_balancer_controller.NAMESPACE,
             load_balancer_controller.SERVICE_ACCOUNT,
-            identity.within(network.load_balancer_controller),
+            identity.within(balancing),
         )
     }
     if settings.cluster.autoscaler == "cluster-autoscaler":

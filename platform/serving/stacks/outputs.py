@@ -20,6 +20,8 @@ class Outputs(TypedDict):
     """By name: `docker push …`"""
     gateway: pulumi.Output[str]
     """Host name of the load balancer: `*.<domain>` is a CNAME of it."""
+    models: Mapping[str, pulumi.Output[str]]
+    """Model → the host at which callers ask it."""
     private_service: NotRequired[pulumi.Output[str]]
     """Name of the service that those who come by PrivateLink make an endpoint for."""
     audit_bucket: pulumi.Output[str]

@@ -19,6 +19,7 @@ from components.external_secrets import ExternalSecrets
 from components.grafana_values import Source
 from components.irsa import ServiceAccountRole
 from components.keda import NAMESPACE as KEDA_NAMESPACE
+from components.load_balancer_controller import READINESS
 from components.log_agent import LogAgent, LogAgentArgs
 from components.loki import Loki, LokiArgs
 from components.mesh_policies import INJECTION, Tracing
@@ -36,6 +37,9 @@ from serving.pools.node import WORKLOAD
 from serving.stacks.ground import MONITORING_NAMESPACE, Ground
 
 METRICS: Final = Storage(gib=50, retention_days=15)
+
+OF_THE_MESH: Final = frozenset({"gateway", "mesh"})
+"""Dashboards of what its proxies count."""
 
 GRAFANA_SECRET: Final = "grafana"  # noqa: S105  a name
 """Among the settings' secrets: the password of Grafana's administrator."""
@@ -88,12 +92,15 @@ def metrics(
 
 
 def dashboards(ground: Ground, monitoring: Monitoring) -> None:
+    hidden = frozenset() if ground.place.settings.mesh.enabled else OF_THE_MESH
     Dashboards(
         "layers",
         DashboardsArgs(
             namespace=monitoring.namespace,
             documents={
-                layer: json.dumps(each.document(), indent=1) for layer, each in LAYERS.items()
+                layer: json.dumps(each.document(), indent=1)
+                for layer, each in LAYERS.items()
+                if layer not in hidden
             },
         ),
         ground.after(monitoring),
@@ -194,7 +201,8 @@ def spans(
             bucket=kept.bucket.bucket,
             region=ground.place.settings.region,
             retention_days=days,
-            senders=INJECTION,
+            # Labels of the namespaces of tenants.
+            senders=INJECTION if ground.place.settings.mesh.enabled else READINESS,
         ),
         ground.after(storage, monitoring),
     )

@@ -12,6 +12,9 @@ from components.alarms import Alarms, AlarmsArgs, MetricAlarm
 from components.alertmanager_values import Notifications
 from components.argo_cd import Application, ArgoCd, ArgoCdArgs
 from components.audit_trail import AuditTrail, AuditTrailArgs
+from components.balancer import Balancer, BalancerArgs
+from components.balancer_route import BalancerRoute, BalancerRouteArgs, Forward
+from components.balancer_route import Tokens as BalancerTokens
 from components.block_storage import BlockStorage, BlockStorageArgs
 from components.bucket import Bucket, BucketArgs
 from components.budget import Budget, BudgetArgs
@@ -44,7 +47,17 @@ from components.log_agent import LogAgent, LogAgentArgs
 from components.loki import Loki, LokiArgs
 from components.mesh import Mesh, MeshArgs
 from components.model_bucket import ModelBucket, ModelBucketArgs
-from components.model_cache import ModelCache, ModelCacheArgs
+from components.model_cache import (
+    ModelCache,
+    ModelCacheArgs,
+    ServedVersions,
+    ServedVersionsArgs,
+)
+from components.model_delivery import ModelDelivery, ModelDeliveryArgs
+from components.model_route import ModelRoute, ModelRouteArgs
+from components.model_route_args import Offer
+from components.model_server import ModelServer
+from components.model_server_args import ModelServerArgs, Probes, Scaling
 from components.model_store import ModelStore, ModelStoreArgs
 from components.model_volume import ModelVolume, ModelVolumeArgs
 from components.monitoring import Monitoring, MonitoringArgs
@@ -54,7 +67,9 @@ from components.node_health import NodeHealth, NodeHealthArgs
 from components.node_image import Image
 from components.node_role import NodeRole, NodeRoleArgs
 from components.private_service import PrivateService, PrivateServiceArgs
+from components.rules import Rules, RulesArgs
 from components.secrets import Secrets, SecretsArgs
+from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.surroundings import Surroundings
 from components.tempo import Tempo, TempoArgs
 from components.tenant import Tenant, TenantArgs
@@ -199,6 +214,57 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
         file_system_id="fs-1",
         namespaces={"vision": "tenant-vision"},
     ),
+    ModelRoute: ModelRouteArgs(
+        model="digits",
+        namespace="tenant-vision",
+        domain="inference.example.com",
+        issuer="https://identity.example.com",
+        tenant="vision",
+        offers=[
+            Offer(
+                name="digits/infer",
+                method="POST",
+                path="/v2/models/digits/infer",
+                protocol="http",
+                kind="infer",
+            )
+        ],
+        body_bytes=1 << 20,
+        try_seconds=2,
+        answer_seconds=5,
+        versions=[1],
+        stable=1,
+    ),
+    ModelServer: ModelServerArgs(
+        workload="digits-3",
+        namespace="tenant-vision",
+        service_account="digits",
+        selector={"app.kubernetes.io/name": "digits", "app.kubernetes.io/version": "3"},
+        container="triton",
+        image="registry.example/tritonserver:26.07-py3",
+        ports={"http": 8000},
+        probes=Probes(
+            ready_paths=["/ready"],
+            live_path="/live",
+            startup_delay_seconds=0,
+            startup_period_seconds=10,
+            startup_failures=6,
+        ),
+        cpu="1",
+        memory="1Gi",
+        shared_memory="512Mi",
+        storage="1Gi",
+        node_labels={"workload": "cpu-compute"},
+        drain_seconds=15,
+        longest_request_seconds=5,
+        scaling=Scaling(
+            min_replicas=2,
+            max_replicas=4,
+            prometheus="http://prometheus.monitoring.svc:9090",
+            scale_up_delay_seconds=0,
+            scale_down_delay_seconds=300,
+        ),
+    ),
     ModelStore: ModelStoreArgs(
         vpc_id="vpc-1",
         subnets={zone: f"subnet-{zone}" for zone in ZONES},
@@ -252,6 +318,25 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
         revision="main",
         applications={"vision": Application(path="gitops/vision", namespace="tenant-vision")},
     ),
+    Balancer: BalancerArgs(
+        surroundings=SURROUNDINGS,
+        certificate_arn=f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/models",
+    ),
+    BalancerRoute: BalancerRouteArgs(
+        namespace="tenant-vision",
+        host="digits.inference.example.com",
+        http={
+            "infer": Forward(
+                method="POST", paths=["/v2/models/digits/infer"], weights={"digits-1": 100}
+            )
+        },
+        health_path="/v2/models/digits/ready",
+        tokens=BalancerTokens(
+            issuer="https://identity.example.com",
+            keys_url="https://identity.example.com/keys",
+            claims={"tenant": "vision"},
+        ),
+    ),
     BlockStorage: BlockStorageArgs(key_arn=key("volumes")),
     CertManager: CertManagerArgs(surroundings=SURROUNDINGS),
     ClusterAutoscaler: ClusterAutoscalerArgs(
@@ -260,6 +345,18 @@ EXAMPLES: Final[Mapping[type[Any], object]] = {
         cluster_name="serving-test",
         region="us-east-1",
     ),
+    ServedVersions: ServedVersionsArgs(namespace="model-cache", served="{}"),
+    ModelDelivery: ModelDeliveryArgs(
+        surroundings=SURROUNDINGS,
+        account_annotations=ROLE,
+        region="us-east-1",
+        bucket="models",
+        file_system_id="fs-1",
+        access_point_id="fsap-publisher",
+        versions={"vision/digits/1": "digits/1"},
+    ),
+    ServiceAccount: ServiceAccountArgs(namespace="tenant-vision", account="digits"),
+    Rules: RulesArgs(namespace="tenant-vision", groups=[{"name": "serving-digits", "rules": []}]),
     Dashboards: DashboardsArgs(namespace="monitoring", documents={"gpu": "{}"}),
     ExternalSecrets: ExternalSecretsArgs(
         surroundings=SURROUNDINGS,

@@ -56,11 +56,23 @@ def test_it_cannot_loosen_what_holds_a_tenant(graph: Graph) -> None:
     assert {"ResourceQuota", "LimitRange", "NetworkPolicy", "RoleBinding"} <= refused
 
 
-def test_it_does_not_undo_what_scaling_and_promotions_decide(graph: Graph) -> None:
-    """Pitfall 20: healing reverts replicas and weights."""
+@pytest.mark.parametrize(("group", "kind"), [
+    ("networking.k8s.io", "Ingress"),
+    ("networking.istio.io", "*"),
+    ("security.istio.io", "*"),
+    ("elbv2.k8s.aws", "*"),
+])  # fmt: skip
+def test_it_cannot_take_the_requests_of_another_tenants_host(
+    graph: Graph, group: str, kind: str
+) -> None:
+    """Routes of one host are merged, and the older one has its way. So weights are never its."""
+    assert {"group": group, "kind": kind} in project(graph)["namespaceResourceBlacklist"]
+
+
+def test_it_does_not_undo_what_scaling_decides(graph: Graph) -> None:
+    """Pitfall 20: healing reverts replicas."""
     ignored = {each["kind"]: each for each in application(graph)["ignoreDifferences"]}
     assert ignored["Deployment"]["jsonPointers"] == ["/spec/replicas"]
-    assert ignored["VirtualService"]["jqPathExpressions"] == [".spec.http[].route[].weight"]
     assert "RespectIgnoreDifferences=true" in application(graph)["syncPolicy"]["syncOptions"]
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.gateway import NAMESPACE, Gateway
+from components.gateway_tokens import Tokens
 from components.mesh_policies import INJECTION
 from tests.cloud import HOSTNAME
 from tests.conftest import Graph
@@ -17,6 +19,17 @@ SERVICE = "kubernetes:core/v1:Service"
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 PROXY = Pod(namespace=NAMESPACE, labels={"istio": "ingressgateway"})
 MODEL = Pod(namespace="tenant-vision", namespace_labels=INJECTION)
+TOKENS = Tokens(
+    issuer="https://identity.example.com",
+    audience="models",
+    jwks_uri="https://identity.example.com/keys",
+    limits={
+        "vision": {"max_tokens": 5, "tokens_per_fill": 5, "fill_interval": "1s"},
+        "shop": {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "2s"},
+    },
+    body_bytes=1 << 20,
+    own_headers=("x-tenant", "serving-"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +181,112 @@ def test_requests_come_in_and_go_to_models_alone(
 def test_spans_leave_for_where_traces_are_kept() -> None:
     found = rendered.policies(installed(Gateway, tracing_namespace="tempo"), NAMESPACE)
     assert allowed(found, PROXY, Pod(namespace="tempo"), 4317)
+
+
+@pytest.fixture(scope="module")
+def known() -> Graph:
+    """Whose callers are known."""
+    return installed(Gateway, tokens=TOKENS)
+
+
+def patches(graph: Graph) -> list[Any]:
+    found: list[Any] = rendered.objects(graph, "EnvoyFilter")["requests"]["spec"]["configPatches"]
+    return found
+
+
+def inserted(graph: Graph) -> dict[str, Any]:
+    """Filters by name, in the order in which a request passes them."""
+    return {
+        each["patch"]["value"]["name"]: each["patch"]["value"]["typed_config"]
+        for each in patches(graph)
+        if each["applyTo"] == "HTTP_FILTER"
+    }
+
+
+def test_kubernetes_takes_what_makes_callers_known(known: Graph) -> None:
+    assert rendered.wrong_objects(known) == []
+
+
+def test_without_an_issuer_there_is_nobody_to_let_through(graph: Graph) -> None:
+    for kind in ("RequestAuthentication", "EnvoyFilter"):
+        assert not rendered.objects(graph, kind)
+
+
+def test_tokens_are_of_one_issuer_and_meant_for_models(known: Graph) -> None:
+    """TRF-3."""
+    described = rendered.objects(known, "RequestAuthentication")["tokens"]["spec"]
+    assert described["selector"] == {"matchLabels": PROXY.labels}
+    (rule,) = described["jwtRules"]
+    assert rule["issuer"] == "https://identity.example.com"
+    assert rule["audiences"] == ["models"]
+    assert rule["jwksUri"] == "https://identity.example.com/keys"
+
+
+def test_a_token_is_taken_from_one_header_and_no_model_sees_it(known: Graph) -> None:
+    (rule,) = rendered.objects(known, "RequestAuthentication")["tokens"]["spec"]["jwtRules"]
+    assert rule["fromHeaders"] == [{"name": "authorization", "prefix": "Bearer "}]
+    assert not rule.keys() & {"fromParams", "fromCookies", "outputPayloadToHeader"}
+    assert rule["forwardOriginalToken"] is False
+
+
+def test_keys_that_anybody_on_the_way_could_change_are_refused() -> None:
+    with pytest.raises(ValueError, match="jwks_uri must be https"):
+        replace(TOKENS, jwks_uri="http://identity.example.com/keys")
+
+
+def test_who_a_caller_is_comes_from_its_token_and_never_from_itself(known: Graph) -> None:
+    """T2."""
+    (rule,) = rendered.objects(known, "RequestAuthentication")["tokens"]["spec"]["jwtRules"]
+    assert rule["outputClaimToHeaders"] == [{"header": "x-tenant", "claim": "tenant"}]
+    (manager,) = [each for each in patches(known) if each["applyTo"] == "NETWORK_FILTER"]
+    config = manager["patch"]["value"]["typed_config"]
+    (early,) = config["early_header_mutation_extensions"]
+    dropped = [
+        each["remove_on_match"]["key_matcher"]["prefix"]
+        for each in early["typed_config"]["mutations"]
+    ]
+    assert dropped == ["x-tenant", "serving-"]
+    underscores = config["common_http_protocol_options"]["headers_with_underscores_action"]
+    assert underscores == "REJECT_REQUEST"
+
+
+def test_each_tenant_has_its_own_rate(known: Graph) -> None:
+    """TRF-4, TEN-4."""
+    rate = inserted(known)["envoy.filters.http.local_ratelimit"]
+    (action,) = rate["rate_limits"][0]["actions"]
+    assert action["request_headers"] == {"header_name": "x-tenant", "descriptor_key": "tenant"}
+    buckets = {each["entries"][0]["value"]: each["token_bucket"] for each in rate["descriptors"]}
+    assert buckets == TOKENS.limits
+    assert {each["entries"][0]["key"] for each in rate["descriptors"]} == {"tenant"}
+
+
+def test_whoever_is_no_tenant_shares_the_smallest_rate(known: Graph) -> None:
+    """F67: nothing outside the proxy is asked, so nothing can fail and let all through."""
+    rate = inserted(known)["envoy.filters.http.local_ratelimit"]
+    assert rate["token_bucket"] == {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "1s"}
+    assert rate["always_consume_default_token_bucket"] is False
+    for switch in ("filter_enabled", "filter_enforced"):
+        share = rate[switch]["default_value"]
+        assert share == {"numerator": 100, "denominator": "HUNDRED"}
+
+
+def test_a_request_is_bounded_before_it_is_held(known: Graph) -> None:
+    """gw-body-bounded."""
+    assert list(inserted(known)) == [
+        "envoy.filters.http.local_ratelimit", "envoy.filters.http.buffer",
+    ]  # fmt: skip
+    assert inserted(known)["envoy.filters.http.buffer"]["max_request_bytes"] == 1 << 20
+
+
+def test_all_of_it_comes_after_the_token_and_only_where_tls_is(known: Graph) -> None:
+    """Right before the router is after whatever Istio itself puts there."""
+    for each in patches(known):
+        listener = each["match"]["listener"]
+        assert each["match"]["context"] == "GATEWAY"
+        assert listener["portNumber"] == 443
+        if each["applyTo"] == "HTTP_FILTER":
+            assert each["patch"]["operation"] == "INSERT_BEFORE"
+            router = listener["filterChain"]["filter"]["subFilter"]
+            assert router == {"name": "envoy.filters.http.router"}
+    spec = rendered.objects(known, "EnvoyFilter")["requests"]["spec"]
+    assert spec["workloadSelector"] == {"labels": PROXY.labels}

@@ -8,7 +8,7 @@ import pytest
 
 from components import charts
 from components.charts import Chart
-from components.images import IMAGES, PYTHON, Image, pinned, unpinned
+from components.images import AWS_CLI, IMAGES, PYTHON, Image, pinned, unpinned
 from tests.charts import ChartFacts, facts, published, unknown_keys
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -77,9 +77,9 @@ def test_without_a_digest_the_chart_decides() -> None:
 def test_what_goes_by_its_tag_is_told() -> None:
     (image,) = IMAGES[charts.LOKI]
     used = [charts.LOKI, charts.TEMPO]
-    tempo, ours = "docker.io/grafana/tempo:2.10.8", PYTHON.name
-    assert unpinned(used, {}) == ["docker.io/grafana/loki:3.7.6", tempo, ours]
-    assert unpinned(used, {image.name: DIGEST}) == [tempo, ours]
+    others = ["docker.io/grafana/tempo:2.10.8", AWS_CLI.name, PYTHON.name]
+    assert unpinned(used, {}) == ["docker.io/grafana/loki:3.7.6", *others]
+    assert unpinned(used, {image.name: DIGEST}) == others
 
 
 def test_every_chart_that_runs_something_says_what() -> None:

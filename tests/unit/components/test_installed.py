@@ -11,6 +11,7 @@ from components.addon import Addon
 from components.external_secrets import ExternalSecrets
 from components.gateway import Gateway
 from components.model_cache import ModelCache
+from components.model_delivery import ModelDelivery
 from components.monitoring import Monitoring
 from components.node_health import NodeHealth
 from tests.conftest import Graph, synthesise
@@ -60,6 +61,7 @@ MEASURED_BY_OTHERS = {
     ExternalSecrets: "comes before Prometheus, which brings a monitor for it",
     Gateway: "the mesh measures all proxies",
     ModelCache: "says what it copies in its log",
+    ModelDelivery: "is over as soon as it is done, and holds the update up until then",
     NodeHealth: "says what it does in its log, and alerts watch what comes of it",
     Monitoring: "measures itself unless it is told not to",
 }

@@ -148,3 +148,11 @@ def test_proxies_are_measured_with_what_runs_beside_them(graph: Graph) -> None:
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert endpoint["relabelings"][0]["replacement"] == "$1:15020"
     assert monitor["spec"]["namespaceSelector"] == {"any": True}
+
+
+def test_the_control_plane_goes_out_for_keys_alone() -> None:
+    """It asks for the keys of callers' tokens itself."""
+    for fetches in (False, True):
+        found = rendered.policies(installed(Mesh, fetches_keys=fetches), NAMESPACE)
+        assert allowed(found, ISTIOD, INTERNET, 443) is fetches
+        assert not allowed(found, ISTIOD, INTERNET, 80)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from components.images import PYTHON
-from components.model_cache import NAMESPACE, ModelCache
+from components.model_cache import NAMESPACE, ModelCache, ServedVersions, ServedVersionsArgs
 from components.model_cache_pods import ON_THE_NODE
-from tests.conftest import Graph
+from tests.conftest import Graph, synthesise
 from tests.unit import rendered
 from tests.unit.components.installing import INTERNET, around, installed
 from tests.unit.components.network import Pod, allowed
@@ -93,6 +93,16 @@ def test_another_version_changes_what_is_read_and_no_pod(graph: Graph) -> None:
     assert wanted["data"] == {"wanted.json": '{"b": 2}'}
     assert wanted["metadata"]["name"] == "wanted"
     assert "immutable" not in wanted
+
+
+def test_its_pods_start_before_anybody_says_what_is_still_served(graph: Graph) -> None:
+    (kept,) = (each for each in pod(graph)["volumes"] if each["name"] == "kept")
+    assert kept["configMap"] == {"name": "kept", "optional": True}
+    told = synthesise(
+        lambda: ServedVersions("thing", ServedVersionsArgs(namespace=NAMESPACE, served='{"a": 1}'))
+    ).one("kubernetes:core/v1:ConfigMap")
+    assert told.inputs["metadata"] == {"name": "kept", "namespace": NAMESPACE}
+    assert told.inputs["data"] == {"kept.json": '{"a": 1}'}
 
 
 def test_another_script_is_another_config_map(graph: Graph) -> None:

@@ -79,6 +79,14 @@ def test_the_quota_holds_what_was_agreed_and_no_way_around_the_gateway(synth: Sy
     }
 
 
+def test_what_containers_do_not_say_keeps_none_of_them_out(synth: Synth) -> None:
+    """What a limit range sets beside a request must not be below it, however large that is."""
+    limits = tenants(synth, "vision").one("kubernetes:core/v1:LimitRange").inputs["spec"]["limits"]
+    (container,) = limits
+    assert container["default"].keys() == {"memory"}
+    assert container["defaultRequest"].keys() == {"cpu", "memory"}
+
+
 def test_pods_must_keep_the_strictest_security_profile(synth: Synth) -> None:
     labels = (
         tenants(synth, "vision").one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
@@ -157,6 +165,61 @@ def test_who_hands_out_roles_on_the_node_is_reached(port: int, expected: bool) -
 def test_pods_join_the_mesh(synth: Synth) -> None:
     namespace = tenants(synth, "vision").one("kubernetes:core/v1:Namespace").inputs
     assert namespace["metadata"]["labels"]["istio-injection"] == "enabled"
+
+
+@cache
+def without_a_mesh() -> Graph:
+    changes = {"gateway_namespace": None, "mesh_namespace": None}
+    return tenants(synthesise, "text", "vision", gateway_cidrs=["10.20.0.0/20"], **changes)
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "port", "expected"),
+    [
+        ("10.20.1.1", VISION, 8000, True),
+        ("10.20.1.1", VISION, 8001, True),
+        ("10.20.1.1", VISION, 8002, False),
+        ("10.20.99.1", VISION, 8000, False),
+        (GATEWAY, VISION, 8000, False),
+        (PROMETHEUS, VISION, 8002, True),
+        (PROMETHEUS, VISION, 8000, True),  # where vLLM has its metrics
+        (PROMETHEUS, VISION, 8001, False),
+        (PROMETHEUS, VISION, 15020, False),
+        (VISION, ISTIOD, 15012, False),
+        (TEXT, VISION, 8000, False),
+        (VISION, "198.51.100.7", 443, True),
+    ],
+)
+def test_without_a_mesh_requests_come_from_the_load_balancers_networks(
+    source: Pod | str, to: Pod | str, port: int, expected: bool
+) -> None:
+    """NET-9."""
+    assert allowed(policies(without_a_mesh()), source, to, port) is expected
+
+
+def test_without_a_mesh_pods_get_no_proxy_and_are_ready_when_the_load_balancer_says_so() -> None:
+    graph = without_a_mesh()
+    labels = graph.one("kubernetes:core/v1:Namespace", "vision").inputs["metadata"]["labels"]
+    assert "istio-injection" not in labels
+    assert labels["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
+    assert "mesh" not in {each["metadata"]["name"] for each in policies(graph)}
+    for resource in objects(graph):
+        kubernetes_validate.validate(dict(resource.inputs), "1.35", strict=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mesh_namespace": None},
+        {"gateway_namespace": None},
+        {"gateway_namespace": None, "mesh_namespace": None},
+        {"gateway_cidrs": ["10.20.0.0/20"]},
+    ],
+    ids=["half of a mesh", "the other half", "nobody", "both"],
+)
+def test_a_tenants_requests_come_in_one_way(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a tenant must have"):
+        args(**changes)
 
 
 def test_nothing_at_all_passes_until_a_policy_lets_it_through() -> None:

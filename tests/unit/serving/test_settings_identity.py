@@ -1,4 +1,4 @@
-"""SEC-4: which repositories, and which state, a stack can name."""
+"""SEC-4, TRF-3: which repositories, which state and which issuer of tokens a stack can name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from serving.errors import InputError
 from serving.settings import AwsSettings
+from serving.settings.identity import Identity
 from tests.unit import stacks
 from tests.unit.serving.stacks.variants import GITHUB, STATE
 
@@ -60,3 +61,51 @@ def test_a_repository_is_named_by_all_that_tells_it_from_others(missing: str) ->
     some = {key: value for key, value in GITHUB.items() if key != missing}
     with pytest.raises(InputError, match=f"serving:github.{missing}"):
         stacks.settings("prod", github=some)
+
+
+ISSUER = {
+    "issuer": "https://identity.example.com",
+    "audience": "models",
+    "jwks": "https://identity.example.com/keys",
+}
+
+
+def test_no_issuer_is_trusted_unless_named() -> None:
+    settings = stacks.settings("prod")
+    assert isinstance(settings, AwsSettings)
+    assert settings.identity is None
+
+
+def test_an_issuer_is_named_with_its_keys_and_whom_its_tokens_are_for() -> None:
+    settings = stacks.settings("prod", identity=ISSUER)
+    assert isinstance(settings, AwsSettings)
+    assert settings.identity == Identity(**ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"issuer": ""}, "identity.issuer: is not valid"),
+        ({"issuer": "*"}, "identity.issuer: is not valid"),
+        ({"issuer": "https://*.example.com"}, "identity.issuer: is not valid"),
+        ({"audience": ""}, "identity.audience: is not valid"),
+        ({"jwks": "http://identity.example.com/keys"}, "identity.jwks: is not valid"),
+        ({"jwks": "http://localhost/keys"}, "identity.jwks: is not valid"),
+        ({"jwks": "https://10.0.0.1/keys"}, "identity.jwks: is not valid"),
+        ({"jwks": "https://a:b@identity.example.com/keys"}, "identity.jwks: is not valid"),
+        ({"jwks": "identity.example.com/keys"}, "identity.jwks: is not valid"),
+        ({"refresh_seconds": 60}, "identity.refresh_seconds"),
+    ],
+)
+def test_an_issuer_whose_keys_somebody_could_change_is_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=f"serving:{said}"):
+        stacks.settings("prod", identity={**ISSUER, **changes})
+
+
+@pytest.mark.parametrize("missing", ISSUER)
+def test_an_issuer_is_named_as_a_whole(missing: str) -> None:
+    some = {key: value for key, value in ISSUER.items() if key != missing}
+    with pytest.raises(InputError, match=f"serving:identity.{missing}: is missing"):
+        stacks.settings("prod", identity=some)

@@ -46,6 +46,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "cluster-autoscaler": scaling.cluster_autoscaler(SCOPE),
     "ebs-csi": storage.ebs_csi(SCOPE, key("volumes")),
     "external-secrets": secret.external_secrets([SECRET], key("secrets"), REGION),
+    "ingress-controller": network.ingress_controller(SCOPE),
     "karpenter": scaling.karpenter(SCOPE, QUEUE, NODES, key("volumes")),
     "load-balancer-controller": network.load_balancer_controller(SCOPE),
     "loki": logs.kept(LOGS),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,6 +76,11 @@ KEYS: Final = {
 NLB: Final = elb("loadbalancer/net/k8s-gateway/0123456789abcdef")
 LISTENER: Final = elb("listener/net/k8s-gateway/0123456789abcdef/fedcba9876543210")
 TARGETS: Final = elb("targetgroup/k8s-gateway/0123456789abcdef")
+ALB: Final = NLB.replace("/net/", "/app/")
+ALB_LISTENER: Final = LISTENER.replace("/net/", "/app/")
+RULE: Final = elb(
+    "listener-rule/app/k8s-gateway/0123456789abcdef/fedcba9876543210/0011223344556677"
+)
 GROUP: Final = ec2("security-group/sg-1")
 OUR_VPC: Final = ec2(f"vpc/{SCOPE.vpc}")
 THEIR_VPC: Final = ec2("vpc/vpc-other")
@@ -107,6 +113,23 @@ BALANCES: Final = [
     call("elasticloadbalancing:DeleteLoadBalancer", NLB, balancer=CLUSTER),
 ]
 
+
+def of_applications(calls: Sequence[Call]) -> Iterator[Call]:
+    for each in calls:
+        yield replace(each, resource=each.resource.replace("/net/", "/app/"))
+
+
+ROUTES: Final = [
+    *of_applications(BALANCES),
+    call("elasticloadbalancing:DescribeRules"),
+    call("elasticloadbalancing:CreateRule", ALB_LISTENER, balancer=CLUSTER),
+    call("elasticloadbalancing:AddTags", RULE, creating="CreateRule", new_balancer=CLUSTER),
+    call("elasticloadbalancing:AddTags", RULE, balancer=CLUSTER),
+    call("elasticloadbalancing:ModifyRule", RULE, balancer=CLUSTER),
+    call("elasticloadbalancing:SetRulePriorities", RULE, balancer=CLUSTER),
+    call("elasticloadbalancing:DeleteRule", RULE, balancer=CLUSTER),
+]
+
 EC2: Final = f"ec2.{REGION}.amazonaws.com"
 
 INSIGHTS: Final = (
@@ -120,6 +143,7 @@ ALLOWED: Final[Mapping[str, list[Call]]] = {
         call("logs:PutLogEvents", f"{INSIGHTS}:log-stream:node"),
         call("ec2:DescribeVolumes"),
     ],
+    "ingress-controller": ROUTES,
     "load-balancer-controller": BALANCES,
     "vpc-cni": [
         call("ec2:DescribeInstances"),
@@ -192,6 +216,30 @@ ALLOWED: Final[Mapping[str, list[Call]]] = {
     ],
 }
 
+UNBALANCED: Final = [
+    call("elasticloadbalancing:DeleteLoadBalancer", NLB, balancer=OTHER),
+    call("elasticloadbalancing:DeleteLoadBalancer", NLB),
+    call("elasticloadbalancing:DeleteLoadBalancer", NLB.replace(REGION, "eu-west-1")),
+    call("elasticloadbalancing:CreateLoadBalancer", NLB, new_balancer=OTHER),
+    call("elasticloadbalancing:CreateLoadBalancer", NLB),
+    call("elasticloadbalancing:AddTags", NLB, new_balancer=CLUSTER),
+    call("elasticloadbalancing:AddTags", NLB, balancer=CLUSTER, new_balancer=OTHER),
+    call("elasticloadbalancing:RegisterTargets", TARGETS, balancer=OTHER),
+    call("elasticloadbalancing:SetWebAcl", NLB, balancer=CLUSTER),
+    call("ec2:CreateSecurityGroup", THEIR_VPC),
+    call("ec2:CreateSecurityGroup", GROUP),
+    call("ec2:CreateTags", GROUP, new_balancer=CLUSTER),
+    call("ec2:CreateTags", ec2("instance/i-1"), balancer=CLUSTER),
+    call("ec2:AuthorizeSecurityGroupIngress", GROUP, vpc=THEIR_VPC),
+    call("ec2:AuthorizeSecurityGroupEgress", GROUP, vpc=OUR_VPC),
+    call("ec2:DeleteSecurityGroup", GROUP, vpc=OUR_VPC),
+    call("iam:CreateServiceLinkedRole", LINKED, service="spot.amazonaws.com"),
+    call("iam:CreateServiceLinkedRole", f"arn:aws:iam::{ACCOUNT}:role/x", service=SERVICE),
+    call("wafv2:AssociateWebACL"),
+    call("shield:DeleteProtection"),
+    call("cognito-idp:DescribeUserPoolClient"),
+]
+
 DENIED: Final[Mapping[str, list[Call]]] = {
     "alertmanager": [
         call("sns:Publish", TOPIC.replace("alarms", "others")),
@@ -206,29 +254,18 @@ DENIED: Final[Mapping[str, list[Call]]] = {
         call("cloudwatch:PutMetricData"),
         call("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/AmazonCloudWatch-x"),
     ],
-    "load-balancer-controller": [
-        call("elasticloadbalancing:DeleteLoadBalancer", NLB, balancer=OTHER),
-        call("elasticloadbalancing:DeleteLoadBalancer", NLB),
-        call("elasticloadbalancing:DeleteLoadBalancer", NLB.replace(REGION, "eu-west-1")),
-        call("elasticloadbalancing:CreateLoadBalancer", NLB, new_balancer=OTHER),
-        call("elasticloadbalancing:CreateLoadBalancer", NLB),
-        call("elasticloadbalancing:AddTags", NLB, new_balancer=CLUSTER),
-        call("elasticloadbalancing:AddTags", NLB, balancer=CLUSTER, new_balancer=OTHER),
-        call("elasticloadbalancing:RegisterTargets", TARGETS, balancer=OTHER),
-        call("elasticloadbalancing:SetWebAcl", NLB, balancer=CLUSTER),
-        call("ec2:CreateSecurityGroup", THEIR_VPC),
-        call("ec2:CreateSecurityGroup", GROUP),
-        call("ec2:CreateTags", GROUP, new_balancer=CLUSTER),
-        call("ec2:CreateTags", ec2("instance/i-1"), balancer=CLUSTER),
-        call("ec2:AuthorizeSecurityGroupIngress", GROUP, vpc=THEIR_VPC),
-        call("ec2:AuthorizeSecurityGroupEgress", GROUP, vpc=OUR_VPC),
-        call("ec2:DeleteSecurityGroup", GROUP, vpc=OUR_VPC),
-        call("iam:CreateServiceLinkedRole", LINKED, service="spot.amazonaws.com"),
-        call("iam:CreateServiceLinkedRole", f"arn:aws:iam::{ACCOUNT}:role/x", service=SERVICE),
-        call("wafv2:AssociateWebACL"),
-        call("shield:DeleteProtection"),
-        call("cognito-idp:DescribeUserPoolClient"),
+    "ingress-controller": [
+        *of_applications(UNBALANCED),
+        call("elasticloadbalancing:DeleteLoadBalancer", NLB, balancer=CLUSTER),
+        call("elasticloadbalancing:CreateRule", ALB_LISTENER, balancer=OTHER),
+        call("elasticloadbalancing:CreateRule", ALB_LISTENER),
+        call("elasticloadbalancing:AddTags", RULE, new_balancer=CLUSTER),
+        call("elasticloadbalancing:AddTags", RULE, balancer=CLUSTER, new_balancer=OTHER),
+        call("elasticloadbalancing:AddTags", RULE, creating="CreateRule"),
+        call("elasticloadbalancing:ModifyRule", RULE, balancer=OTHER),
+        call("elasticloadbalancing:ModifyRule", RULE),
     ],
+    "load-balancer-controller": UNBALANCED,
     "vpc-cni": [
         call("ec2:CreateNetworkInterface", ec2("network-interface/*"), new_interface=OTHER),
         call("ec2:CreateNetworkInterface", ec2("subnet/subnet-1"), vpc=THEIR_VPC),
@@ -367,10 +404,12 @@ def test_no_condition_is_for_nothing(name: str) -> None:
         assert any(allows(document, each) for each in DENIED[name]), statement
 
 
+BALANCERS: Final = json.loads(
+    (FIXTURES / "aws-load-balancer-controller.json").read_text(encoding="utf-8")
+)
 UPSTREAM: Final = {
-    "load-balancer-controller": json.loads(
-        (FIXTURES / "aws-load-balancer-controller.json").read_text(encoding="utf-8")
-    ),
+    "ingress-controller": BALANCERS,
+    "load-balancer-controller": BALANCERS,
     "vpc-cni": managed("AmazonEKS_CNI_Policy"),
 }
 

@@ -143,6 +143,11 @@ ALLOWED: Final[Mapping[str, list[Ask]]] = {
     ],
     "digits": [get(MODELS.arn, "digits/1/manifest.json")],
     "ebs-csi": [asks("ec2", "describe_volumes"), asks("ec2", "describe_instances")],
+    "ingress-controller": [
+        asks("ec2", "describe_subnets"),
+        asks("elbv2", "describe_load_balancers"),
+        asks("elbv2", "describe_target_groups"),
+    ],
     "karpenter": [
         asks("ec2", "describe_instances"),
         asks("sqs", "receive_message", QueueUrl=OURS),
@@ -191,6 +196,11 @@ DENIED: Final[Mapping[str, list[Ask]]] = {
         get(STATE.bucket.arn, f"{STATE_FILES}/prod.json"),
     ],
     "ebs-csi": [asks("ec2", "create_snapshot", VolumeId="vol-1"), names_of(LOGS.arn)],
+    "ingress-controller": [
+        asks("ec2", "describe_volumes"),
+        asks("iam", "list_roles"),
+        names_of(MODELS.arn),
+    ],
     "karpenter": [
         asks("sqs", "receive_message", QueueUrl=OTHERS),
         asks("sqs", "send_message", QueueUrl=OURS, MessageBody="x"),

@@ -18,7 +18,7 @@ from serving.contract.repository import MANIFEST
 from serving.registry import prefetch
 from serving.registry.folder_store import FolderStore
 from serving.registry.manifest import Entry, tree_digest
-from serving.registry.prefetch import ALIVE_SECONDS, keep
+from serving.registry.prefetch import ALIVE_SECONDS, keep, named
 from serving.registry.verify import verify
 from tests.unit.serving.registry.workplace import Workplace
 
@@ -157,12 +157,24 @@ def test_a_digest_is_the_one_that_publishing_enters() -> None:
     ) == tree_digest(entries)
 
 
+def test_what_is_still_served_counts_as_wanted_and_what_is_wanted_has_the_last_word(
+    tmp_path: Path,
+) -> None:
+    wanted, kept = tmp_path / "wanted.json", tmp_path / "kept.json"
+    wanted.write_text('{"vision/digits/2": "new", "vision/digits/3": "three"}')
+    assert named(wanted, kept) == {"vision/digits/2": "new", "vision/digits/3": "three"}
+    kept.write_text('{"vision/digits/1": "one", "vision/digits/2": "old"}')
+    assert named(wanted, kept) == {
+        "vision/digits/1": "one", "vision/digits/2": "new", "vision/digits/3": "three",
+    }  # fmt: skip
+
+
 def test_it_runs_by_itself_and_says_that_it_lives(node: Node, tmp_path: Path) -> None:
     wanted, alive = tmp_path / "wanted.json", tmp_path / "alive"
     wanted.write_text(json.dumps(node.wanted))
     surroundings = {
-        "WANTED": str(wanted), "SOURCE": str(node.source), "CACHE": str(node.cache),
-        "ALIVE": str(alive),
+        "WANTED": str(wanted), "KEPT": str(tmp_path / "not yet.json"), "ALIVE": str(alive),
+        "SOURCE": str(node.source), "CACHE": str(node.cache),
     }  # fmt: skip
     command = [sys.executable, "-I", prefetch.__file__]
     with subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE) as process:

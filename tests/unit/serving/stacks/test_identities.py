@@ -216,6 +216,8 @@ IN_CHARTS: Final = {
     "prod": {"cluster-autoscaler"},
     "everything": {"cluster-autoscaler", "traces"},
     "karpenter": {"karpenter"},
+    "meshless": {"cluster-autoscaler", "traces"},
+    "released": {"cluster-autoscaler"},
 }
 """Roles whose service accounts come with a chart, beside those of every stack."""
 

@@ -17,6 +17,7 @@ from serving.stacks.program import build
 from tests.cloud import ACCOUNT
 from tests.conftest import Graph, synthesise
 from tests.unit import stacks
+from tests.unit.serving.stacks import releases
 
 GITHUB: Final = {
     "repository": "octo-org/octo-repo",
@@ -30,7 +31,7 @@ STATE: Final = {
     "key_arn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
 }
 
-VARIANTS: Final = ("dev", "prod", "everything", "karpenter")
+VARIANTS: Final = ("dev", "prod", "everything", "karpenter", "meshless", "released")
 
 
 @cache
@@ -66,12 +67,23 @@ def karpenter() -> Graph:
     return synthesise(lambda: build(settings, known), stack="dev")
 
 
+@cache
+def meshless() -> Graph:
+    """Prod, with a load balancer in the place of the mesh; and traces, which the mesh begins."""
+    settings = stacks.settings("prod", mesh={"enabled": False}, traces={"percentage": 1})
+    return synthesise(lambda: build(settings, catalog.load("prod")), stack="prod")
+
+
 def graph(variant: str) -> Graph:
     match variant:
         case "everything":
             return everything()[0]
         case "karpenter":
             return karpenter()
+        case "meshless":
+            return meshless()
+        case "released":
+            return releases.released(stable=1, canary=2, weight=5)
     return stacks.graph(variant)
 
 
