@@ -14,6 +14,7 @@ from serving.errors import InputError
 from serving.gateway.calls import Call, calls
 from serving.settings import Release
 from serving.settings.identity import Identity
+from serving.stacks.servers import workload
 
 
 def route(
@@ -31,13 +32,13 @@ def route(
             f"model {contract.name}: rollout.sticky_by: a load balancer cannot choose a version by "
             "a header's value, do: leave it out, or serve the model on a local stack"
         )
-    stable = _service(contract, release.stable)
+    stable = workload(contract.name, release.stable)
     shares = {stable: 100 - release.weight}
     if release.canary is not None:
-        shares[_service(contract, release.canary)] = release.weight
+        shares[workload(contract.name, release.canary)] = release.weight
     if release.previous is not None:
         # Known to the load balancer before it may have to answer again.
-        shares[_service(contract, release.previous)] = 0
+        shares[workload(contract.name, release.previous)] = 0
     offered = calls(contract)
 
     def forwards(protocol: Protocol) -> Mapping[str, Forward]:
@@ -52,10 +53,6 @@ def route(
         health_path=_health_path(contract),
         tokens=_tokens(contract, identity),
     )
-
-
-def _service(contract: ModelContract, version: int) -> str:
-    return f"{contract.name}-{version}"
 
 
 def _forwards(
